@@ -1,0 +1,1 @@
+"""Who Lotgate talks to: one foreign system per module, each behind a small protocol."""

@@ -1,0 +1,1 @@
+"""What Lotgate decides: facts come in, rules give verdicts, commands go out."""

@@ -1,0 +1,1 @@
+"""The nouns of a quality system as frozen values: facts, commands, states, ids."""

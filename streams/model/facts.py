@@ -1,0 +1,172 @@
+"""Canonical facts: what a system of the plant says has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from streams.model.envelope import Envelope
+
+
+class Disposition(StrEnum):
+    """ISA-95 material lot disposition."""
+
+    PLANNED = "Planned"
+    IN_PROCESS = "In-Process"
+    RESTRICTED = "Restricted"
+    UNRESTRICTED = "UnRestricted"
+    CLOSED = "Closed"
+
+
+class Severity(StrEnum):
+    """Severity of a nonconformity. `UNKNOWN` is treated as major."""
+
+    CRITICAL = "critical"
+    MAJOR = "major"
+    MINOR = "minor"
+    UNFOUNDED = "unfounded"
+    UNKNOWN = "unknown"
+
+
+class NonconformityState(StrEnum):
+    """Where the record stands. A draft names no cause yet; only a signed close ends one."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+class InspectionVerdict(StrEnum):
+    """What an inspection decided."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class EdgeOp(StrEnum):
+    """Whether an edge of the genealogy is stated or taken back."""
+
+    ASSERT = "assert"
+    REVERSE = "reverse"
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """A lot exists, changed, or stock of it arrived.
+
+    Attributes:
+        lot_id: `<site>/<material>/<lot>`; the key.
+        material: Material code.
+        number: Lot number.
+        disposition: The disposition that the source shows, before any hold of ours.
+        place: Where the source shows it, empty if it shows no place.
+        arrived: True when stock of the lot came into the warehouse by a document not our own.
+        quantity: Quantity that arrived, or None.
+        unit: Unit of the quantity as the source names it.
+        xrefs: Ids of the lot in other systems, e.g. {"tryton": "stock.lot,7"}.
+    """
+
+    envelope: Envelope
+    lot_id: str
+    material: str
+    number: str
+    disposition: str = Disposition.UNRESTRICTED
+    place: str = ""
+    arrived: bool = False
+    quantity: Decimal | None = None
+    unit: str = ""
+    xrefs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GenealogyEdge:
+    """The child lot was made from the parent lot.
+
+    Attributes:
+        child_lot_id: The key.
+        parent_lot_id: The lot that went in.
+        relation: `consumed`, `split`, `merged`, `rework`, `repack`, `regrade`.
+        op: `assert` or `reverse`.
+        work_order: Number of the production or work order, empty if none.
+    """
+
+    envelope: Envelope
+    child_lot_id: str
+    parent_lot_id: str
+    relation: str
+    op: str = EdgeOp.ASSERT
+    work_order: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionResult:
+    """An inspection ended.
+
+    Attributes:
+        inspection_id: Id at the source; the key.
+        number: Number that people know.
+        lots: Lot ids that the inspected document moves.
+        verdict: `accepted`, `rejected` or `pending`.
+        origin: The inspected document, as the source names it.
+        control: Name of the control or characteristic.
+    """
+
+    envelope: Envelope
+    inspection_id: str
+    number: str
+    lots: tuple[str, ...]
+    verdict: str
+    origin: str = ""
+    control: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature row of the source, as found. It is not verified cryptographically.
+
+    Attributes:
+        signature_id: Id at the source.
+        signer: Login of the signer.
+        printed_name: Printed name or role.
+        meaning: What the signature means, e.g. `closure approved`.
+        signed_at: When, aware.
+        verification: `present, not verified`.
+    """
+
+    signature_id: str
+    signer: str
+    printed_name: str
+    meaning: str
+    signed_at: datetime
+    verification: str = "present, not verified"
+
+
+@dataclass(frozen=True, slots=True)
+class Nonconformity:
+    """A nonconformity record at one version.
+
+    Attributes:
+        nc_id: Id at the source; the key.
+        ref: Number that people know.
+        severity: See `Severity`.
+        state: See `NonconformityState`.
+        lots: Lot ids named by this version; a lot named without material has an empty material.
+        signed: True when the closing of this version has a signature row.
+        signature: That signature, or None.
+        description: The record's own text.
+    """
+
+    envelope: Envelope
+    nc_id: str
+    ref: str
+    severity: str
+    state: str
+    lots: tuple[str, ...]
+    signed: bool = False
+    signature: Signature | None = None
+    description: str = ""
