@@ -1,0 +1,1 @@
+"""Wire forms: schemas, codecs, topics, and how they may change."""

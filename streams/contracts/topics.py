@@ -5,14 +5,16 @@ Provisioning, preflight, access lists, interface documents and the chart read th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from streams.model.facts import GenealogyEdge, InspectionResult, Lot, Nonconformity
 from streams.model.hold import HoldAck, HoldCommand, HoldState
 from streams.model.messages import CauseMessage, LotMessage
 from streams.model.rows import SourceTransaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 E = TypeVar("E")
 

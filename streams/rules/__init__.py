@@ -1,0 +1,1 @@
+"""Verdicts: pure functions from state and event to state and what follows."""

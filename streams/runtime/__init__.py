@@ -1,0 +1,1 @@
+"""What an operator sets and watches: settings, logging, telemetry, health, clock."""
