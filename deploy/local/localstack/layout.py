@@ -1,0 +1,90 @@
+"""Where the local stack keeps its things: one directory to look at, one to remove."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+"""The checkout that this package belongs to."""
+
+LOCAL = Path(__file__).resolve().parents[1]
+"""The folder with what the local stack ships: SQL, pinned lists, templates."""
+
+
+def default_directory() -> Path:
+    """Return the stack's directory: `LOTGATE_DIR`, else `.lotgate` in the checkout."""
+    chosen = os.environ.get("LOTGATE_DIR")
+    return Path(chosen).expanduser().resolve() if chosen else REPOSITORY / ".lotgate"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of one local stack.
+
+    Attributes:
+        root: Data, logs, ports and process records of this stack.
+        parts: What was downloaded or built once; several stacks may share it.
+    """
+
+    root: Path
+    parts: Path
+
+    @property
+    def data(self) -> Path:
+        """Data folders of the running parts."""
+        return self.root / "data"
+
+    @property
+    def logs(self) -> Path:
+        """One log file per process."""
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        """One record per process that this stack started."""
+        return self.root / "run"
+
+    @property
+    def ports(self) -> Path:
+        """The ports that were chosen once."""
+        return self.root / "ports.json"
+
+    @property
+    def secrets(self) -> Path:
+        """Passwords of this stack, one file each, readable by the owner only."""
+        return self.root / "secrets"
+
+    def make(self) -> None:
+        """Create the folders that are missing."""
+        for folder in (self.root, self.parts, self.data, self.logs, self.run):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.secrets.mkdir(mode=0o700, exist_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    staging.replace(path)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that no reader ever sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = path.with_name(f".{path.name}.{os.getpid()}")
+    staging.write_text(text, encoding="utf-8")
+    staging.replace(path)
+
+
+def secret(folder: Path, name: str) -> str:
+    """Return the secret kept under that name, drawing it on first use."""
+    path = folder / name
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(24) + "\n")
+    return path.read_text(encoding="utf-8").strip()

