@@ -1,0 +1,1 @@
+"""Commands for people: each module is one command of `lotgate`, thin over rooms that do the work."""
