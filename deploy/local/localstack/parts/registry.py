@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ class Registry:
     name = "registry"
     needs: tuple[str, ...] = ()
     ready_seconds = 120.0
+    stop_signal: int = signal.SIGTERM
+    stop_seconds = 20.0
 
     def __init__(self, layout: Layout, ports: PortMemory) -> None:
         self._layout = layout
