@@ -130,7 +130,7 @@ def inline(schema: Schema, lookup: Callable[[str], dict[str, Any] | None]) -> Sc
             `zero_size_items` for an array or map whose values take no bytes.
     """
     copied = _Inliner(lookup).copy(schema, "")
-    _refuse_zero_size_items(copied, _named_types(copied))
+    _refuse_zero_size_items(copied, named_types(copied))
     return copied
 
 
@@ -139,7 +139,8 @@ def self_contained(schema: Schema) -> Schema:
     return inline(schema, lambda _: None)
 
 
-def _named_types(schema: Schema) -> dict[str, dict[str, Any]]:
+def named_types(schema: Schema) -> dict[str, dict[str, Any]]:
+    """Every named type of a self-contained schema, by full name."""
     found: dict[str, dict[str, Any]] = {}
     for node in walk(schema):
         if isinstance(node, dict) and "name" in node and node.get("type") in NAMED:

@@ -1,0 +1,180 @@
+"""Functions that read a value of one type from Avro bytes, trusting nothing in them."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import fields
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from streams.contracts.wire.source import Source
+from streams.contracts.wire.varints import (
+    instant_of,
+    read_count,
+    read_int,
+    read_length,
+    read_long,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.contracts.wire.plan import Node
+
+_SIZED = {"string": "d[p:q].decode()", "decimal": "DECIMAL(d[p:q].decode())", "bytes": "d[p:q]"}
+_PLAIN = {
+    "null": ("{0} = None",),
+    "boolean": ("n = d[p]", "p += 1", "{0} = n == 1 if n < 2 else BAD('a boolean')"),
+    "long": ("{0}, p = LONG(d, p)",),
+    "int": ("{0}, p = INT(d, p)",),
+    "micros": ("{0}, p = LONG(d, p)", "{0} = INSTANT({0})"),
+    "millis": ("{0}, p = LONG(d, p)", "{0} = INSTANT({0} * 1000)"),
+    "double": ("d[p + 7]", "{0} = DOUBLE(d, p)[0]", "p += 8"),
+    "float": ("d[p + 3]", "{0} = FLOAT(d, p)[0]", "p += 4"),
+    "fixed": ("q = p + {1}", "{0} = d[p:q]", "p = q"),
+}
+
+
+def compile_reader(node: Node) -> Callable[[bytes, int], tuple[Any, int]]:
+    """Make the reader of a plan.
+
+    Returns:
+        A function of the bytes and the place to begin. It gives the value and the place behind
+        it, which lies behind the end if the last value was cut. It raises `IndexError` or
+        `TruncatedError` if the bytes end early, and `ValueError`, `ArithmeticError` or
+        `OverflowError` for bytes that are no such value.
+    """
+    reader = _Reader()
+    return reader.function(node)
+
+
+class _Reader:
+    """Writes the source. Local names of the result: `d` the bytes, `p` the place, `n`, `q`."""
+
+    def __init__(self) -> None:
+        self.source = Source(
+            LONG=read_long,
+            INT=read_int,
+            LENGTH=read_length,
+            COUNT=read_count,
+            INSTANT=instant_of,
+            DECIMAL=_finite,
+            DOUBLE=struct.Struct("<d").unpack_from,
+            FLOAT=struct.Struct("<f").unpack_from,
+            BAD=_bad,
+        )
+        self._records: dict[tuple[type, Node], str] = {}
+
+    def function(self, node: Node) -> Callable[[bytes, int], tuple[Any, int]]:
+        self._functions_of(node)
+        self.source.line(0, "def read(d, p):")
+        self._part(node, 1, "value")
+        self.source.line(1, "return value, p")
+        return self.source.function("read")
+
+    def _functions_of(self, node: Node) -> None:
+        for part in node.parts:
+            self._functions_of(part)
+        if node.kind != "record" or (node.python, node) in self._records:
+            return
+        name = self.source.fresh("read_record")
+        self.source.line(0, f"def {name}(d, p):")
+        values = {field: self.source.fresh("v") for field in node.names}
+        for field, part in zip(node.names, node.parts, strict=True):
+            self._part(part, 1, values[field])
+        make = self.source.constant("Class", node.python)
+        order = [field.name for field in fields(node.python) if field.init]
+        arguments = ", ".join(f"{field}={values[field]}" for field in order)
+        self.source.line(1, f"return {make}({arguments}), p")
+        self._records[node.python, node] = name
+
+    def _part(self, node: Node, indent: int, into: str) -> None:
+        match node.kind:
+            case "record":
+                name = self._records[node.python, node]
+                self.source.line(indent, f"{into}, p = {name}(d, p)")
+            case "optional" | "union":
+                self._union(node, indent, into)
+            case "array" | "map":
+                self._container(node, indent, into)
+            case _:
+                self._scalar(node, indent, into)
+
+    def _scalar(self, node: Node, indent: int, into: str) -> None:
+        if node.kind in _SIZED:
+            self._sized(indent, into, _SIZED[node.kind])
+            if node.kind == "string" and node.python is not str:
+                enum = self.source.constant("Enum", node.python)
+                self.source.line(indent, f"{into} = {enum}({into})")
+        elif node.kind == "enum":
+            symbols = tuple(node.python(name) for name in node.names)
+            name = self.source.constant("SYMBOLS", symbols)
+            self.source.line(indent, "n, p = LONG(d, p)")
+            self.source.line(indent, f"0 <= n < {len(symbols)} or BAD('an enum')")
+            self.source.line(indent, f"{into} = {name}[n]")
+        else:
+            for text in _PLAIN[node.kind]:
+                self.source.line(indent, text.format(into, node.number))
+
+    def _sized(self, indent: int, into: str, then: str) -> None:
+        line = self.source.line
+        line(indent, "n = d[p]")
+        line(indent, "if n & 129:")  # two bytes or more, or negative
+        line(indent + 1, "n, p = LENGTH(d, p)")
+        line(indent, "else:")
+        line(indent + 1, "n >>= 1")
+        line(indent + 1, "p += 1")
+        line(indent, "q = p + n")
+        line(indent, f"{into} = {then}")
+        line(indent, "p = q")
+
+    def _union(self, node: Node, indent: int, into: str) -> None:
+        branches: list[Node | None] = list(node.parts)
+        if node.kind == "optional":
+            branches.insert(node.number, None)
+        line = self.source.line
+        line(indent, "n = d[p]")
+        line(indent, "p += 1")
+        word = "if"
+        for index, branch in enumerate(branches):
+            line(indent, f"{word} n == {index * 2}:")
+            if branch is None:
+                line(indent + 1, f"{into} = None")
+            else:
+                self._part(branch, indent + 1, into)
+            word = "elif"
+        line(indent, "else:")
+        line(indent + 1, "BAD('a union')")
+
+    def _container(self, node: Node, indent: int, into: str) -> None:
+        many, item, line = self.source.fresh("m"), self.source.fresh("i"), self.source.line
+        line(indent, "if d[p] == 0:")
+        line(indent + 1, "p += 1")
+        line(indent + 1, f"{into} = {node.python.__name__}()")
+        line(indent, "else:")
+        line(indent + 1, f"{many} = {'{}' if node.kind == 'map' else '[]'}")
+        line(indent + 1, "n, p = COUNT(d, p)")
+        line(indent + 1, "while n:")
+        line(indent + 2, "for _ in range(n):")
+        if node.kind == "map":
+            key = self.source.fresh("k")
+            self._sized(indent + 3, key, _SIZED["string"])
+            self._part(node.parts[0], indent + 3, item)
+            line(indent + 3, f"{many}[{key}] = {item}")
+        else:
+            self._part(node.parts[0], indent + 3, item)
+            line(indent + 3, f"{many}.append({item})")
+        line(indent + 2, "n, p = COUNT(d, p)")
+        made = f"tuple({many})" if node.python is tuple else many
+        line(indent + 1, f"{into} = {made}")
+
+
+def _finite(text: str) -> Decimal:
+    value = Decimal(text)
+    if not value.is_finite():
+        _bad("a number")
+    return value
+
+
+def _bad(what: str) -> Any:
+    raise ValueError(f"the bytes are not those of {what}")
