@@ -1,0 +1,164 @@
+"""Every topic of an installation as the broker must hold it: lists, no calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from streams.contracts.topic_specs import TopicSpec
+from streams.contracts.topics import (
+    CDC_OFFSETS,
+    CONTROL,
+    DAY_MS,
+    DEAD_LETTER_LIMIT_BYTES,
+    FOREVER,
+    GROUP,
+    INTERNAL,
+    PUBLIC,
+    RECORD_LIMIT_BYTES,
+    Topic,
+    changelog,
+    dead_letters,
+    prefixed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+DEAD_LETTER_RETENTION_MS = 365 * DAY_MS
+"""A dead letter waits for a person; a year is the longest audit cycle."""
+CDC_OFFSET_PARTITIONS = 16
+"""One for each source; a source's setting names its partition."""
+_SMALL_SEGMENT_BYTES = 16 * 1024 * 1024
+"""Compacted topics close segments early, or the cleaner never gets to them."""
+
+
+class Placement(Protocol):
+    """Where topics go: names and copies (a `KafkaConnection` is one)."""
+
+    @property
+    def prefix(self) -> str:
+        """The installation's prefix, empty for none."""
+
+    @property
+    def group(self) -> str:
+        """The worker's group without prefix."""
+
+    @property
+    def replication_factor(self) -> int:
+        """Copies of each partition."""
+
+    @property
+    def min_insync(self) -> int:
+        """Copies that must have a record before it counts as written."""
+
+
+def topic_spec(topic: Topic[Any], connection: Placement) -> TopicSpec:
+    """What the broker must hold for a declared topic."""
+    config = (
+        _compacted(connection)
+        if topic.cleanup == "compact"
+        else _kept(topic.retention_ms, RECORD_LIMIT_BYTES, connection)
+    )
+    name = topic.full_name(connection.prefix, connection.group)
+    return TopicSpec(name, topic.partitions, connection.replication_factor, config)
+
+
+def dead_letter_spec(group: str, connection: Placement, *, partitions: int = 1) -> TopicSpec:
+    """The dead-letter topic of a group or component, e.g. `lotgate` or `lotgate-erp-hold`."""
+    config = _kept(DEAD_LETTER_RETENTION_MS, DEAD_LETTER_LIMIT_BYTES, connection)
+    return TopicSpec(
+        prefixed(connection.prefix, dead_letters(group)),
+        partitions,
+        connection.replication_factor,
+        config,
+    )
+
+
+def changelog_spec(store: str, partitions: int, connection: Placement) -> TopicSpec:
+    """The changelog of a store.
+
+    Args:
+        store: Name of the store, e.g. `lot`.
+        partitions: Number of partitions of the store's input topic; they are equal.
+        connection: The installation.
+    """
+    return TopicSpec(
+        prefixed(connection.prefix, changelog(connection.group, store)),
+        partitions,
+        connection.replication_factor,
+        _compacted(connection),
+    )
+
+
+def cdc_offsets_spec(
+    connection: Placement, *, partitions: int = CDC_OFFSET_PARTITIONS
+) -> TopicSpec:
+    """The topic of source positions."""
+    return _internal(CDC_OFFSETS, partitions, _compacted(connection), connection)
+
+
+def control_spec(connection: Placement) -> TopicSpec:
+    """The topic of decisions on dead letters and fuses; every worker reads all of it."""
+    config = _kept(FOREVER, RECORD_LIMIT_BYTES, connection)
+    return _internal(CONTROL, 1, config, connection)
+
+
+def installation(
+    connection: Placement,
+    *,
+    stores: Mapping[str, int],
+    dead_letter_groups: Iterable[str] = (),
+    topics: Iterable[Topic[Any]] = (*PUBLIC, *INTERNAL),
+) -> tuple[TopicSpec, ...]:
+    """Every topic of one installation, by name.
+
+    Args:
+        connection: Prefix, group, copies.
+        stores: Partitions of each store's changelog by its name.
+        dead_letter_groups: Components with dead letters of their own, without the group itself,
+            e.g. `lotgate-erp-hold`.
+        topics: The declared topics.
+    """
+    specs = [topic_spec(topic, connection) for topic in topics]
+    specs += [changelog_spec(name, count, connection) for name, count in stores.items()]
+    specs += [
+        dead_letter_spec(group, connection)
+        for group in dict.fromkeys((connection.group, *dead_letter_groups))
+    ]
+    specs += [cdc_offsets_spec(connection), control_spec(connection)]
+    return tuple(sorted(specs, key=lambda spec: spec.name))
+
+
+def _internal(
+    pattern: str, partitions: int, config: Mapping[str, str], connection: Placement
+) -> TopicSpec:
+    name = prefixed(connection.prefix, pattern.replace(GROUP, connection.group))
+    return TopicSpec(name, partitions, connection.replication_factor, config)
+
+
+def _kept(retention_ms: int, limit: int, connection: Placement) -> dict[str, str]:
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(retention_ms),
+        "retention.bytes": "-1",
+        **_common(limit, connection),
+    }
+
+
+def _compacted(connection: Placement) -> dict[str, str]:
+    return {
+        "cleanup.policy": "compact",
+        "segment.bytes": str(_SMALL_SEGMENT_BYTES),
+        "min.cleanable.dirty.ratio": "0.1",
+        "delete.retention.ms": str(7 * DAY_MS),
+        **_common(RECORD_LIMIT_BYTES, connection),
+    }
+
+
+def _common(limit: int, connection: Placement) -> dict[str, str]:
+    return {
+        "max.message.bytes": str(limit),
+        "min.insync.replicas": str(connection.min_insync),
+        "message.timestamp.type": "CreateTime",
+    }
