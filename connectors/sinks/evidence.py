@@ -15,23 +15,29 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import psycopg
 
 from streams.errors import Poison, Transient
-from streams.evidence.database import connected, judged
+from streams.evidence.database import (
+    ADVANCE,
+    STORE_DEAD_LETTER,
+    STORE_EVENT,
+    STORE_LOT,
+    connected,
+    judged,
+)
 from streams.evidence.records import (
     STORED,
     LotRow,
-    StoredRecord,
     dead_letter_row,
     event_row,
     lot_rows,
     undecodable_row,
 )
-from streams.evidence.statements import ADVANCE, STORE_DEAD_LETTER, STORE_EVENT, STORE_LOT
 from streams.evidence.tables import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from streams.contracts.topics import Topic
+    from streams.evidence.database import ReadRecord
 
 E = TypeVar("E")
 
@@ -50,6 +56,10 @@ class Decoding(Protocol):
             Transient: The schema registry cannot be reached.
         """
         ...
+
+
+def _nothing() -> None:
+    """Do nothing before a commit."""
 
 
 class Overtaken(Transient):
@@ -132,11 +142,14 @@ class EvidenceStore:
         self._stored.update(found)
         return found
 
-    def write(self, records: Sequence[StoredRecord]) -> None:
+    def write(
+        self, records: Sequence[ReadRecord], before_commit: Callable[[], None] = _nothing
+    ) -> None:
         """Store records and move the positions behind them, in one database transaction.
 
         Args:
             records: In offset order within each partition.
+            before_commit: Called when all is written and nothing is committed.
 
         Raises:
             Transient: Nothing was stored; the same records can be given again after `open`.
@@ -145,14 +158,14 @@ class EvidenceStore:
         prepared = self._prepare(records)
         try:
             try:
-                self._commit(records, prepared, one_by_one=False)
+                self._commit(records, prepared, before_commit)
             except psycopg.DataError:
-                self._commit(records, prepared, one_by_one=True)
+                self._commit(records, prepared, before_commit, one_by_one=True)
         except psycopg.Error as error:
             raise judged(error) from error
         self._stored.update(_following(records))
 
-    def _prepare(self, records: Sequence[StoredRecord]) -> Prepared:
+    def _prepare(self, records: Sequence[ReadRecord]) -> Prepared:
         prepared = Prepared()
         for record in records:
             topic = self._topics.get(record.topic)
@@ -166,7 +179,7 @@ class EvidenceStore:
                 prepared.letters.append(undecodable_row(record, self._group, error, error.code))
         return prepared
 
-    def _decode(self, topic: Topic[Any], record: StoredRecord, prepared: Prepared) -> None:
+    def _decode(self, topic: Topic[Any], record: ReadRecord, prepared: Prepared) -> None:
         try:
             event = self._codec.decode(topic, record.value or b"")
             prepared.events.append(event_row(STORED[topic], event, record))
@@ -174,20 +187,26 @@ class EvidenceStore:
             prepared.letters.append(undecodable_row(record, self._group, error, error.code))
 
     def _commit(
-        self, records: Sequence[StoredRecord], prepared: Prepared, *, one_by_one: bool
+        self,
+        records: Sequence[ReadRecord],
+        prepared: Prepared,
+        before_commit: Callable[[], None],
+        *,
+        one_by_one: bool = False,
     ) -> None:
         connection = self._open()
         with connection.transaction(), connection.cursor() as cursor:
             self._advance(cursor, _following(records))
             if one_by_one:
                 prepared = self._sieve(connection, records, prepared)
-            if prepared.events and not one_by_one:
+            elif prepared.events:
                 cursor.executemany(STORE_EVENT, prepared.events)
             lots = [dataclasses.asdict(row) for row in prepared.lots()]
             if lots:
                 cursor.executemany(STORE_LOT, lots)
             if prepared.letters:
                 cursor.executemany(STORE_DEAD_LETTER, prepared.letters)
+            before_commit()
 
     def _advance(self, cursor: psycopg.Cursor[Any], following: Mapping[Part, int]) -> None:
         for (topic, partition), after in sorted(following.items()):
@@ -210,7 +229,7 @@ class EvidenceStore:
     def _sieve(
         self,
         connection: psycopg.Connection[Any],
-        records: Sequence[StoredRecord],
+        records: Sequence[ReadRecord],
         prepared: Prepared,
     ) -> Prepared:
         """Store event by event; what the database refuses becomes a dead letter."""
@@ -234,5 +253,5 @@ class EvidenceStore:
         return self._connection
 
 
-def _following(records: Sequence[StoredRecord]) -> dict[Part, int]:
+def _following(records: Sequence[ReadRecord]) -> dict[Part, int]:
     return {(record.topic, record.partition): record.offset + 1 for record in records}

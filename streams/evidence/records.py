@@ -17,6 +17,8 @@ from streams.model.ids import parts_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from streams.evidence.database import ReadRecord
+
 Kind = Literal["fact", "command", "ack", "state"]
 
 STORED: Final[Mapping[Topic[Any], Kind]] = {
@@ -38,29 +40,6 @@ LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class StoredRecord:
-    """A record as it was read.
-
-    Attributes:
-        topic: Full name on the broker.
-        partition: Partition.
-        offset: Offset.
-        key: Key bytes, or None.
-        value: Value bytes, or None for a tombstone.
-        headers: Headers in order.
-        timestamp_ms: The record's own time in milliseconds since 1970, or None.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
-    timestamp_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class LotRow:
     """A row of `evidence.lots`."""
 
@@ -70,7 +49,7 @@ class LotRow:
     number: str
 
 
-def event_row(kind: Kind, event: Any, record: StoredRecord) -> dict[str, Any]:
+def event_row(kind: Kind, event: Any, record: ReadRecord) -> dict[str, Any]:
     """Return the row of `evidence.events` for a decoded event, by column."""
     envelope = event.envelope
     source, actor = envelope.source, envelope.actor
@@ -138,7 +117,7 @@ def lot_rows(lots: Iterable[str]) -> list[LotRow]:
     return rows
 
 
-def dead_letter_row(record: StoredRecord) -> dict[str, Any]:
+def dead_letter_row(record: ReadRecord) -> dict[str, Any]:
     """Return the row of `evidence.dead_letters` for a record of a dead-letter topic.
 
     Headers are written by others: texts are cut, numbers that are none count as absent (-1).
@@ -162,9 +141,7 @@ def dead_letter_row(record: StoredRecord) -> dict[str, Any]:
     }
 
 
-def undecodable_row(
-    record: StoredRecord, group: str, error: Exception, code: str
-) -> dict[str, Any]:
+def undecodable_row(record: ReadRecord, group: str, error: Exception, code: str) -> dict[str, Any]:
     """Return the row of `evidence.dead_letters` for a record that this writer could not use."""
     return {
         **_letter(record),
@@ -180,7 +157,7 @@ def undecodable_row(
     }
 
 
-def _letter(record: StoredRecord) -> dict[str, Any]:
+def _letter(record: ReadRecord) -> dict[str, Any]:
     headers = [[storable(name)[:TEXT_LIMIT], text(value)] for name, value in record.headers]
     return {
         "topic": record.topic,
@@ -229,9 +206,9 @@ def storable(value: str) -> str:
     return value.replace("\x00", NUL_SHOWN)
 
 
-def text(value: bytes | None) -> str:
+def text(value: bytes) -> str:
     """Return a header's value as text, cut to a bound."""
-    return storable((value or b"")[:TEXT_LIMIT].decode("utf-8", "backslashreplace"))
+    return storable(value[:TEXT_LIMIT].decode("utf-8", "backslashreplace"))
 
 
 def number(value: str | None, largest: int) -> int:
@@ -241,8 +218,8 @@ def number(value: str | None, largest: int) -> int:
     return int(value) if int(value) <= largest else -1
 
 
-def instant(milliseconds: int | None) -> datetime | None:
+def instant(milliseconds: int) -> datetime | None:
     """Return a record's time as an aware instant, None where it has none or an impossible one."""
-    if milliseconds is None or not 0 <= milliseconds < 253_402_300_800_000:
+    if not 0 <= milliseconds < 253_402_300_800_000:
         return None
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
