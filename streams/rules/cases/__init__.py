@@ -1,0 +1,1 @@
+"""Acceptance cases of rules: their format, and one runner per rule group."""
