@@ -35,7 +35,11 @@ class LocalCommand(click.Command):
         return real_command(str(self.name)).main(*args, **kwargs)
 
     def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
     ) -> click.Context:
         """Let the real command read the arguments."""
         return real_command(str(self.name)).make_context(info_name, args, parent, **extra)
@@ -84,9 +88,7 @@ for _name, _help in LOCAL_COMMANDS.items():
 )
 def connect(name: str, *, place_open: bool) -> None:
     """Run one connector until it is stopped: erp-cdc, qms-cdc, erp-hold or evidence."""
-    from connectors.registry import run
-
-    run(name, place_open=place_open)
+    importlib.import_module("connectors.registry").run(name, place_open=place_open)
 
 
 def main() -> None:

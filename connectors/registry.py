@@ -71,3 +71,13 @@ def run(name: str, *, place_open: bool = False) -> None:
         case "evidence":
             work = evidence()
     asyncio.run(until_stopped(work))
+
+
+async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Run until the work ends or the process is told to stop (SIGTERM, SIGINT)."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

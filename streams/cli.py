@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,10 +16,6 @@ from streams.errors import LotgateError, Misconfigured, Poison, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from pydantic import BaseModel
-
-    S = TypeVar("S", bound=BaseModel)
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("streams.operator.worker:worker", "Run the stages of an app."),
@@ -93,20 +89,6 @@ def exit_code_of(error: LotgateError) -> int:
             return 1
 
 
-def settings_of(ctx: click.Context, process: type[S]) -> S:
-    """Read the settings of a tool; what the environment leaves out comes from the local stack."""
-    from streams.runtime.settings import load
-
-    return load(process, ctx.obj() if callable(ctx.obj) else {})
-
-
-def version() -> str:
-    """The installed version."""
-    from importlib.metadata import version as installed
-
-    return installed("lotgate")
-
-
 @click.group(
     cls=LazyGroup,
     places=COMMANDS,
@@ -114,7 +96,7 @@ def version() -> str:
 )
 @click.version_option(package_name="lotgate")
 def cli() -> None:
-    """Lotgate: when quality finds a bad lot, stop it and everything made from it.
+    r"""Lotgate: when quality finds a bad lot, stop it and everything made from it.
 
     \b
     Try it:          lotgate demo

@@ -1,1 +1,1 @@
-"""Commands for people: each module is one command of `lotgate`, thin over rooms that do the work."""
+"""Commands for people: one module per command of `lotgate`, thin over the rooms that work."""

@@ -110,8 +110,8 @@ class SourceSettings(CommonSettings):
     source_dsn: SecretStr | None = Field(None, description="PostgreSQL connection string.")
     source_dsn_file: Path | None = Field(None, description="File that holds it.")
     source_site: str = Field(description="The plant whose lots this source describes.")
-    source_slot: str = Field("", description="Replication slot; default lotgate_<source>.")
-    source_publication: str = Field("", description="Publication; default lotgate_<source>.")
+    source_slot: str = Field("", description="Replication slot; default lotgate_<source id>.")
+    source_publication: str = Field("lotgate", description="Publication that names the tables.")
     source_translator: str = Field("", description="Translator; default by the connector's name.")
     source_partition: int = Field(
         -1, ge=-1, description="Partition of this source's positions; default by the name."

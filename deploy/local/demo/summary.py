@@ -1,0 +1,159 @@
+"""What the demo prints at its end: one row per lot, and what to try next."""
+
+from __future__ import annotations
+
+import base64
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from localstack import Addresses
+    from localstack.scenario import Expected
+
+    from demo.watch import Seen
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A scenario's end.
+
+    Attributes:
+        table: What to print.
+        right: Whether every expected result was read back.
+    """
+
+    table: str
+    right: bool
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Lay rows out in columns; the first row is the head."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def shares_told(shares: Iterable[Mapping[str, Any]]) -> str:
+    """The quantities of an ack in a few words."""
+    told = []
+    for share in shares:
+        where = share["document"] or share["place"]
+        quantity = f"{float(share['quantity']):g} {share['unit']}".strip()
+        told.append(f"{quantity} {share['outcome']}" + (f" ({where})" if where else ""))
+    return ", ".join(told)
+
+
+def path_told(number: str, parents: Mapping[str, str]) -> str:
+    """The genealogy from the named lot to this one."""
+    path = [number]
+    while parents.get(path[0]) and parents[path[0]] not in path:
+        path.insert(0, parents[path[0]])
+    return " > ".join(path)
+
+
+def inspection_table(
+    cause: str, expected: Sequence[Expected], seen: Mapping[str, Seen], parents: Mapping[str, str]
+) -> Outcome:
+    """The failed inspection's table: each lot, cause, path, result, seconds."""
+    rows: list[list[str]] = [["Lot", "Cause", "Path", "Read back from the ERP", "Seconds", ""]]
+    right = True
+    for wanted in expected:
+        ack = seen.get(wanted.lot)
+        if ack is None:
+            well = wanted.result == "free"
+            rows.append([wanted.lot, "-", "-", "free, not touched", "-", "ok" if well else "WRONG"])
+        else:
+            well = fits(wanted, ack)
+            rows.append(
+                [
+                    wanted.lot,
+                    cause,
+                    path_told(wanted.lot, parents),
+                    f"{ack.result}: {shares_told(ack.ack['shares'])}",
+                    f"{ack.total_seconds:.2f}",
+                    "ok" if well else f"WRONG, expected {wanted.result}",
+                ]
+            )
+        right = right and well
+    return Outcome(columns(rows) + "\n" + timings(cause, expected, seen), right)
+
+
+def fits(wanted: Expected, seen: Seen) -> bool:
+    """Whether a read-back is the expected one: result, quantities and documents."""
+    totals: dict[str, float] = {}
+    for share in seen.ack["shares"]:
+        totals[share["outcome"]] = totals.get(share["outcome"], 0.0) + float(share["quantity"])
+    return (
+        seen.result == wanted.result
+        and totals.get("contained", 0.0) == wanted.contained
+        and totals.get("in_flight", 0.0) == wanted.in_flight
+        and totals.get("escaped", 0.0) == wanted.escaped
+        and not totals.get("free")
+        and not totals.get("assigned")
+    )
+
+
+def timings(cause: str, expected: Sequence[Expected], seen: Mapping[str, Seen]) -> str:
+    """The pipeline's own part and the ERP's, apart."""
+    found = [seen[wanted.lot] for wanted in expected if wanted.lot in seen]
+    if not found:
+        return "No read-back was seen."
+    named = min(found, key=lambda ack: ack.pipeline_seconds)
+    own = sorted(ack.pipeline_seconds for ack in found)
+    erp = sorted(ack.total_seconds - ack.pipeline_seconds for ack in found)
+    return (
+        f"{cause}: commit of the row to the first command {named.pipeline_seconds * 1000:.0f} ms,"
+        f" to the last of {len(found)} commands {own[-1] * 1000:.0f} ms"
+        f" (median {statistics.median(own) * 1000:.0f} ms): Lotgate's own part.\n"
+        f"Command to verified read-back {erp[0]:.1f} to {erp[-1]:.1f} s: waiting for the ERP"
+        f" included. Commit to the last read-back {max(a.total_seconds for a in found):.1f} s."
+    )
+
+
+def case_table(seen: Mapping[str, Seen]) -> str:
+    """The table of a person's own case."""
+    rows = [["Lot", "Read back from the ERP", "Seconds"]]
+    rows += [
+        [number, f"{ack.result}: {shares_told(ack.ack['shares'])}", f"{ack.total_seconds:.2f}"]
+        for number, ack in sorted(seen.items(), key=lambda item: item[1].read_back_at)
+    ]
+    return columns(rows)
+
+
+def closing_words(addresses: Addresses, *, right: bool) -> str:
+    """Three things to press, and how to stop."""
+    erp = f"{addresses.erp_url.rstrip('/')}/{addresses.erp_database}"
+    verdict = (
+        "Every expected result was read back from the ERP."
+        if right
+        else "NOT every expected result was read back: see WRONG above, and `lotgate doctor`."
+    )
+    return f"""
+{verdict} The stack runs on. Try:
+
+  .venv/bin/lotgate demo fail R-002
+      your own case: fail an inspection of any lot (`lotgate demo lots` lists them)
+  .venv/bin/lotgate tail inventory.hold.acks --since 10m
+      what was read back, decoded; add --key PLANT1/FG-DEVICE/D-001 for one lot
+  {held_stock_request(erp, str(addresses.holdbot_key_file))}
+      the ERP's own answer, without our code: the transfers that hold the goods
+
+`make down` stops it, `make purge` removes it."""
+
+
+def held_stock_request(erp: str, key_file: str) -> str:
+    """A request to the ERP's own REST API that shows the held stock."""
+    domain = base64.urlsafe_b64encode(b'[["to_location.code","=","QUA"],["state","=","done"]]')
+    fields = "&".join(
+        f"f={name}" for name in ("lot.number", "quantity", "from_location.name", "to_location.name")
+    )
+    context = base64.urlsafe_b64encode(b'{"company": 1}').decode()
+    return (
+        f'curl -s -H "Authorization: Bearer $(cat {key_file})"'
+        f' -H "X-Tryton-Context: {context}"'
+        f" '{erp}/rest/model/stock.move?d={domain.decode()}&{fields}'"
+    )
