@@ -14,7 +14,9 @@ from localstack.errors import StackError
 from localstack.layout import Layout, default_directory
 from localstack.parts.broker import Broker
 from localstack.parts.database import Database
+from localstack.parts.erp import DATABASE, Erp
 from localstack.parts.registry import Registry
+from localstack.plant.plant import Plant
 from localstack.ports import PortMemory
 from localstack.processes import Command, Process
 from localstack.progress import PlainReport
@@ -97,7 +99,8 @@ class Stack:
         self.broker = Broker(self.layout, self._ports)
         self.registry = Registry(self.layout, self._ports)
         self.database = Database(self.layout, self._ports)
-        known: tuple[Part, ...] = (self.broker, self.registry, self.database)
+        self.erp = Erp(self.layout, self._ports, self.database)
+        known: tuple[Part, ...] = (self.broker, self.registry, self.database, self.erp)
         self._parts = {part.name: part for part in known}
 
     def missing_requirements(self) -> list[str]:
@@ -169,6 +172,17 @@ class Stack:
         """Return the named process, running or not."""
         return Process(name, self.layout.run / f"{name}.json", self.layout.logs / f"{name}.log")
 
+    def fresh_plant(self) -> None:
+        """Put the ERP back to the plant as it was built, without any replication slot."""
+        self.start("database")
+        self.stop("erp")
+        self.database.remake(DATABASE)
+        self.start("erp")
+
+    def plant(self) -> Plant:
+        """Open a session of the plant's administrator with the running ERP."""
+        return Plant(self.erp.url, DATABASE, self.layout.parts / "erp" / "admin.pass")
+
     def down(self, report: Report | None = None) -> None:
         """End everything that this stack started, workers first, and nothing else."""
         recorded = {path.stem for path in self.layout.run.glob("[!.]*.json")}
@@ -200,8 +214,8 @@ class Stack:
             erp_dsn=database.dsn("plant", "erp_cdc"),
             erp_owner_dsn=database.dsn("plant", "tryton"),
             admin_dsn=database.dsn("postgres", "postgres"),
-            erp_url=f"http://127.0.0.1:{self._ports.port('erp')}",
-            erp_database="plant",
+            erp_url=self.erp.url,
+            erp_database=DATABASE,
             holdbot_key_file=self.layout.parts / "erp" / "holdbot.key",
             shipper_key_file=self.layout.parts / "erp" / "shipper.key",
         )

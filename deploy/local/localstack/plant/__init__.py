@@ -1,0 +1,1 @@
+"""The demo plant in the ERP: built and worked in through its API, as its users would."""
