@@ -1,0 +1,1 @@
+"""What the commands of a person answer, and how they find it."""

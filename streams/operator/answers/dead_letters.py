@@ -1,0 +1,274 @@
+"""Dead letters as a person decides on them: found, shown, replayed or given up."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from streams.contracts.topics import dead_letters, prefixed
+from streams.engine import control
+from streams.engine.kafka.positions import topic_partitions
+from streams.engine.kafka.reading import read_partition
+from streams.engine.kafka.transaction import Transaction
+from streams.errors import Misconfigured, Poison
+from streams.evidence.records import DEAD_LETTER_HEADERS, LARGEST, number, text
+from streams.operator.answers.tooling import NotFound, instant_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from streams.engine.kafka.records import Record
+    from streams.runtime.connection import KafkaConnection
+
+REDRIVEN = "lotgate-redriven"
+"""Header of a record that was produced again: who, why, and which dead letter it was."""
+_PLACE = re.compile(r"(?P<topic>[A-Za-z0-9._-]+)/(?P<partition>\d{1,9})/(?P<offset>\d{1,18})")
+
+Origin = tuple[str, int, int]
+"""Topic, partition and offset at which a record lay first."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A dead letter as it is listed.
+
+    Attributes:
+        place: `<topic>/<partition>/<offset>`: how commands name it.
+        at: When it was written.
+        origin: Where the record lay first; -1 where its headers do not say.
+        key: Its key as text.
+        stage: The stage or connector that could not use it.
+        code: Stable code of the error.
+        message: What was wrong.
+        decided: `replay by <actor>: <reason>` and the like; empty while nobody decided.
+    """
+
+    place: str
+    at: str
+    origin: Origin
+    key: str
+    stage: str
+    code: str
+    message: str
+    decided: str
+
+
+def of_group(connection: KafkaConnection) -> dict[str, int]:
+    """The dead-letter topics of a group's worker and connectors, with their partitions."""
+    own = worker_topic(connection)
+    return {
+        name: partitions
+        for name, partitions in sorted(topic_partitions(connection).items())
+        if name == own or name.startswith(f"{own}-")
+    }
+
+
+def worker_topic(connection: KafkaConnection) -> str:
+    """Full name of the worker's dead-letter topic."""
+    return prefixed(connection.prefix, dead_letters(connection.group))
+
+
+def listed(connection: KafkaConnection, since_ms: int | None, limit: int) -> list[DeadLetter]:
+    """List the newest dead letters of a group, oldest first.
+
+    Args:
+        connection: Where the broker is, and the group.
+        since_ms: Only those written since, in milliseconds since 1970.
+        limit: How many at most.
+    """
+    found = [
+        record
+        for topic, partitions in of_group(connection).items()
+        for partition in range(partitions)
+        for record in read_partition(connection, topic, partition)
+        if record is not None and record.timestamp_ms >= (since_ms or 0)
+    ]
+    found.sort(key=lambda record: (record.timestamp_ms, record.topic, record.offset))
+    decided = decisions(connection)
+    return [_listed(record, decided) for record in found[-limit:]]
+
+
+def _listed(record: Record, decided: Mapping[Origin, str]) -> DeadLetter:
+    origin = origin_of(record)
+    return DeadLetter(
+        place=f"{record.topic}/{record.partition}/{record.offset}",
+        at=instant_text(datetime.fromtimestamp(max(record.timestamp_ms, 0) / 1000, UTC)),
+        origin=origin,
+        key=text(record.key or b""),
+        stage=told(record, "stage"),
+        code=told(record, "code"),
+        message=told(record, "message"),
+        decided=decided.get(origin, ""),
+    )
+
+
+def told(record: Record, name: str) -> str:
+    """What a dead letter's headers say, cut to a bound; empty if they do not say it."""
+    return text(record.header(DEAD_LETTER_HEADERS + name) or b"")
+
+
+def origin_of(record: Record) -> Origin:
+    """Where a dead letter lay first. Headers come from others: what is no number is -1."""
+    return (
+        told(record, "topic"),
+        number(told(record, "partition"), 2**31 - 1),
+        number(told(record, "offset"), LARGEST),
+    )
+
+
+def decisions(connection: KafkaConnection) -> dict[Origin, str]:
+    """The last decision on each record, as text."""
+    topic = control.control_topic(connection)
+    if topic not in topic_partitions(connection):
+        return {}
+    last: dict[Origin, str] = {}
+    for made in _decisions(connection, topic):
+        last[made.topic, made.partition, made.offset] = (
+            f"{made.kind} by {made.actor}: {made.reason}"
+        )
+    return last
+
+
+def _decisions(connection: KafkaConnection, topic: str) -> Iterator[control.Decision]:
+    for record in read_partition(connection, topic, 0):
+        if record is None or record.value is None:
+            continue
+        try:
+            yield control.decode(record.value, record.offset)
+        except Poison:
+            # The worker reports it; a list goes on.
+            continue
+
+
+def found(connection: KafkaConnection, place: str) -> Record:
+    """Read the dead letter at a place.
+
+    Args:
+        connection: Where the broker is, and the group.
+        place: `<topic>/<partition>/<offset>` as `lotgate dlq list` prints it.
+
+    Raises:
+        Misconfigured: The text is no place, or names no dead-letter topic of this group.
+        NotFound: There is no record.
+    """
+    parts = _PLACE.fullmatch(place)
+    if parts is None:
+        raise Misconfigured(
+            f"{place!r} names no dead letter",
+            code="bad_place",
+            advice="write <topic>/<partition>/<offset> as `lotgate dlq list` prints it",
+        )
+    topic, partition, offset = parts["topic"], int(parts["partition"]), int(parts["offset"])
+    known = of_group(connection)
+    if topic not in known or partition >= known[topic]:
+        raise NotFound(
+            f"{topic}[{partition}] is no dead-letter partition of group {connection.group}",
+            code="dead_letter_not_found",
+            advice=f"known are: {', '.join(known) or 'none yet'}",
+        )
+    for record in read_partition(connection, topic, partition, offset=offset):
+        if record is not None:
+            if record.offset == offset:
+                return record
+            break
+    raise NotFound(
+        f"there is no dead letter at {place}",
+        code="dead_letter_not_found",
+        advice="list them with `lotgate dlq list`",
+    )
+
+
+def replay(
+    connection: KafkaConnection, letter: Record, *, actor: str, reason: str, value: bytes | None
+) -> str:
+    """Try a dead letter again.
+
+    One of a worker's stage goes through the control topic: the stage's owner takes it up in the
+    order of its key, once. One of a sink is produced again to the partition it came from, marked;
+    its command carries its own id and hold version, so the target does it once, and ignores it if
+    something newer was done since.
+
+    Args:
+        connection: Where the broker is, and the group.
+        letter: The dead letter.
+        actor: Who decides.
+        reason: Why.
+        value: Corrected bytes; None for the original ones.
+
+    Returns:
+        What was done, one sentence.
+
+    Raises:
+        Misconfigured: It cannot be replayed, or actor or reason is empty.
+    """
+    topic, partition, offset = _certain_origin(letter)
+    if letter.topic == worker_topic(connection):
+        control.replay(connection, letter, actor=actor, reason=reason, value=value)
+        return f"the owner of {topic}[{partition}] takes up offset {offset} again"
+    raw = prefixed(connection.prefix, "cdc.")
+    if topic.startswith(raw) or topic not in topic_partitions(connection):
+        raise Misconfigured(
+            f"{topic} is no topic that a sink reads: this dead letter is a row change that its"
+            " source connector could not publish",
+            code="not_replayable",
+            kept="the dead letter, with its bytes",
+            advice="correct the row in its system: its next change is published; then drop this",
+        )
+    _refuse_empty(actor, reason)
+    _produce_again(connection, letter, actor=actor, reason=reason, value=value)
+    return f"produced again to {topic}[{partition}]"
+
+
+def drop(connection: KafkaConnection, letter: Record, *, actor: str, reason: str) -> str:
+    """Give a dead letter up; what waits behind it in a worker's stage goes on.
+
+    Returns:
+        What was done, one sentence.
+    """
+    topic, partition, offset = _certain_origin(letter)
+    control.drop(connection, letter, actor=actor, reason=reason)
+    return f"{topic}[{partition}]@{offset} is given up; its bytes stay in {letter.topic}"
+
+
+def _certain_origin(letter: Record) -> Origin:
+    origin = origin_of(letter)
+    if not origin[0] or min(origin[1:]) < 0 or not told(letter, "timestamp").lstrip("-").isdigit():
+        raise Misconfigured(
+            f"{letter.topic}[{letter.partition}]@{letter.offset} does not say where it came from",
+            code="no_dead_letter",
+            advice="look at it with `lotgate dlq show`; it was not written by Lotgate",
+        )
+    return origin
+
+
+def _refuse_empty(actor: str, reason: str) -> None:
+    if not actor.strip() or not reason.strip():
+        raise Misconfigured(
+            "a decision needs an actor and a reason",
+            code="no_reason",
+            kept="nothing was decided",
+            advice="say who decides and why",
+        )
+
+
+def _produce_again(
+    connection: KafkaConnection, letter: Record, *, actor: str, reason: str, value: bytes | None
+) -> None:
+    topic, partition, _ = origin_of(letter)
+    kept = [pair for pair in letter.headers if not pair[0].startswith(DEAD_LETTER_HEADERS)]
+    story: dict[str, Any] = {
+        "from": f"{letter.topic}/{letter.partition}/{letter.offset}",
+        "actor": actor,
+        "reason": reason,
+        "corrected": value is not None,
+    }
+    headers = [*kept, (REDRIVEN, orjson.dumps(story))]
+    again = letter.value if value is None else value
+    with Transaction(connection, f"{connection.group}-redrive-{actor}") as transaction:
+        transaction.begin()
+        transaction.produce(topic, letter.key, again, headers, partition=partition)
+        transaction.commit()
