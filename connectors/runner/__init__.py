@@ -1,0 +1,1 @@
+"""The only loops of connectors: read, act or encode, commit; retry and park."""
