@@ -145,7 +145,7 @@ class _Planner:
         ]
         if None in wanted or set(wanted) != set(members) or len(wanted) != len(set(wanted)):
             raise _mismatch(where, schema, annotation)
-        return Node("union", parts=tuple(Node(branch) for branch in schema))
+        return Node("union", parts=tuple(Node(branch, _SCALARS[branch, ""]) for branch in schema))
 
 
 def _scalar(schema: dict[str, Any], annotation: Any, where: str) -> Node:
