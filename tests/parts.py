@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from localstack import Stack
 from localstack.layout import REPOSITORY
+from localstack.plant import Plant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,3 +71,12 @@ def registry(stack: Stack) -> str:
 def database(stack: Stack) -> Addresses:
     """A real database server with the evidence and QMS databases and all roles."""
     return _started(stack, "database")
+
+
+@pytest.fixture
+def plant(stack: Stack) -> Iterator[Plant]:
+    """The ERP with the plant as it was built, no replication slot on it, and a user's session."""
+    _started(stack, "erp")
+    stack.fresh_plant()
+    with Plant(stack) as plant:
+        yield plant

@@ -16,7 +16,6 @@ from localstack.parts.broker import Broker
 from localstack.parts.database import Database
 from localstack.parts.erp import DATABASE, Erp
 from localstack.parts.registry import Registry
-from localstack.plant.plant import Plant
 from localstack.ports import PortMemory
 from localstack.processes import Command, Process
 from localstack.progress import PlainReport
@@ -179,9 +178,14 @@ class Stack:
         self.database.remake(DATABASE)
         self.start("erp")
 
-    def plant(self) -> Plant:
-        """Open a session of the plant's administrator with the running ERP."""
-        return Plant(self.erp.url, DATABASE, self.layout.parts / "erp" / "admin.pass")
+    def forget(self, report: Report | None = None) -> None:
+        """End everything and remove all data, so that the next start is from the built plant.
+
+        Downloads, the built plant, ports, passwords and logs are kept.
+        """
+        self.down(report)
+        with (report or PlainReport()).step("removing the data of earlier runs"):
+            shutil.rmtree(self.layout.data, ignore_errors=True)
 
     def down(self, report: Report | None = None) -> None:
         """End everything that this stack started, workers first, and nothing else."""

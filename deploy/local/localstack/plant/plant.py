@@ -9,22 +9,27 @@ from localstack.plant import goods, inspections
 from localstack.plant.client import Session
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
+
+    from localstack.stack import Stack
 
 
 class Plant:
     """A session of the plant's administrator with the running ERP.
 
     Args:
-        url: Root of the ERP's web server.
-        database: The ERP's database name.
-        password_file: Holds the administrator's password.
+        stack: The stack whose ERP it is.
     """
 
-    def __init__(self, url: str, database: str, password_file: Path) -> None:
-        password = password_file.read_text(encoding="utf-8").strip()
-        self.session = Session(url, database, "admin", password)
+    def __init__(self, stack: Stack) -> None:
+        password = stack.layout.parts / "erp" / "admin.pass"
+        where = stack.addresses()
+        self.session = Session(
+            where.erp_url,
+            where.erp_database,
+            "admin",
+            password.read_text(encoding="utf-8").strip(),
+        )
         user = self.session.read("res.user", self.session.user_id, "company", "employee")
         self.session.context = {"company": user["company"], "employee": user["employee"]}
 

@@ -1,0 +1,57 @@
+# `make` alone lists what there is. All Python runs from .venv, whatever environment is active.
+.DEFAULT_GOAL := help
+.PHONY: help setup fmt lint types arch check test demo up down purge plant clean
+SHELL := /bin/sh
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+
+BIN := .venv/bin
+CODE := streams connectors schemas tests examples deploy/local
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/complete ## make .venv with everything; quick when nothing changed
+
+.venv/complete: pyproject.toml deploy/local/setup.sh
+	@deploy/local/setup.sh
+
+fmt: setup ## format the code and mend what can be mended
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+lint: setup ## look for faults of style; writes nothing
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+
+types: setup ## check types, strictly
+	$(BIN)/mypy
+
+arch: setup ## check import contracts, dead code, declared dependencies
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/deptry .
+
+check: lint types arch ## all that a commit must pass
+	$(BIN)/pytest tests/unit tests/golden tests/laws
+
+test: setup ## set up what the tests need and run them all
+	$(BIN)/pytest tests --ignore=tests/bench --ignore=tests/storm
+
+demo: setup ## the main job on real parts; leaves the stack running
+	@$(BIN)/lotgate demo
+
+up: setup ## start the local stack
+	@$(BIN)/lotgate up
+
+down: setup ## stop what the local stack started
+	@$(BIN)/lotgate down
+
+purge: setup ## stop the local stack and remove its data and downloads
+	@$(BIN)/lotgate purge --yes
+
+plant: setup ## fetch all parts and build the demo plant, start nothing
+	@PYTHONPATH=deploy/local $(BIN)/python -m localstack
+
+clean: ## remove caches and build results; keeps .venv and .lotgate
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
