@@ -1,1 +1,50 @@
 """The exactly-once cycle on Faust: one cycle, one Kafka transaction, one write per store."""
+
+from streams.contracts.topics import Topic
+from streams.engine.app import Lotgate
+from streams.engine.cycle.dead_letters import Origin, dead_letter
+from streams.engine.declare import Encoding, Stage, Store, View
+from streams.engine.exit_codes import MEANING, ExitCode
+from streams.engine.faults import arm, reach
+from streams.engine.kafka.admin import TopicFacts, describe, preflight, provision
+from streams.engine.kafka.failures import Aborted, Fenced, OutcomeUnknown, StartPosition
+from streams.engine.kafka.reader import Reader
+from streams.engine.kafka.reading import high_watermark, read_compacted, read_partition
+from streams.engine.kafka.records import Record
+from streams.engine.kafka.transaction import Transaction
+from streams.engine.settings import EngineSettings, FuseLimits
+from streams.engine.worker import run_worker
+from streams.model.verdict import Verdict
+
+__all__ = [
+    "MEANING",
+    "Aborted",
+    "Encoding",
+    "EngineSettings",
+    "ExitCode",
+    "Fenced",
+    "FuseLimits",
+    "Lotgate",
+    "Origin",
+    "OutcomeUnknown",
+    "Reader",
+    "Record",
+    "Stage",
+    "StartPosition",
+    "Store",
+    "Topic",
+    "TopicFacts",
+    "Transaction",
+    "Verdict",
+    "View",
+    "arm",
+    "dead_letter",
+    "describe",
+    "high_watermark",
+    "preflight",
+    "provision",
+    "reach",
+    "read_compacted",
+    "read_partition",
+    "run_worker",
+]

@@ -1,0 +1,202 @@
+"""The Faust application of a job: configured so that nothing bypasses the cycle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import faust
+from faust.app.base import BootStrategy
+
+from streams.engine.cycle.engine import Engine, refuse_shared_inputs
+from streams.engine.declare import Stage
+from streams.engine.ending import bound_shutdown, end_process, exit_code_of
+from streams.engine.faults import arm
+from streams.engine.transport import BatchSchema
+from streams.errors import Misconfigured
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import AsyncIterator, Callable
+
+    from streams.contracts.topics import Topic
+    from streams.engine.declare import Scope, Store
+    from streams.engine.settings import EngineSettings
+
+F = TypeVar("F", bound="Callable[..., Any]")
+NOWHERE = "lotgate://"
+"""The broker URL of an application that takes the broker from its settings."""
+
+
+class NoWeb(BootStrategy):  # type: ignore[misc]
+    """Starts no web server: its fixed port would let one worker per machine start."""
+
+    enable_web = False
+
+    def web_server(self) -> list[Any]:
+        """Start none, whatever the command line's flags say."""
+        return []
+
+
+class Lotgate(faust.App):  # type: ignore[misc]
+    """A job: stages that read topics, keep state and emit events, exactly once.
+
+    Importing a module that makes one opens nothing. The worker configures it, by `configure` or
+    through the function given to `configure_from`, and starts it.
+
+    Example::
+
+        app = Lotgate("lot-hold")
+        lots = Store("lots", LotState, schema=LOT_STATE)
+
+        @app.stage(INSPECTIONS, store=lots, emits=(HOLDS,), dedupes_by_position=True)
+        def hold(state: LotState | None, event: Inspection) -> Verdict[LotState]:
+            ...
+    """
+
+    BootStrategy = NoWeb
+
+    def __init__(self, name: str, *, broker: str = NOWHERE, **options: Any) -> None:
+        """Name a job.
+
+        Args:
+            name: Name of the application.
+            broker: `lotgate://host:port[;…]`; without a host the settings' bootstrap is used.
+            options: Further Faust settings.
+        """
+        super().__init__(
+            name,
+            broker=broker,
+            topic_disable_leader=True,
+            web_enabled=False,
+            stream_wait_empty=False,
+            topic_allow_declare=False,
+            **options,
+        )
+        self.stages: list[Stage] = []
+        self.owned: frozenset[tuple[str, int]] = frozenset()
+        self._settings: EngineSettings | None = None
+        self._settings_from: Callable[[], EngineSettings] | None = None
+        self._engine: Engine | None = None
+        self._shutdown: threading.Timer | None = None
+
+    def configure(self, settings: EngineSettings) -> None:
+        """Give the settings."""
+        self._settings = settings
+
+    def configure_from(self, give: Callable[[], EngineSettings]) -> None:
+        """Give a function that makes the settings when a worker starts without `configure`."""
+        self._settings_from = give
+
+    def stage(  # noqa: PLR0913 - each is one choice of the job
+        self,
+        topic: Topic[Any],
+        *,
+        store: Store[Any] | None = None,
+        emits: tuple[Topic[Any], ...] = (),
+        dedupes_by_position: bool = False,
+        scope: Scope = "key",
+        name: str | None = None,
+    ) -> Callable[[F], F]:
+        """Bind a pure rule to an input topic.
+
+        Args:
+            topic: The input. An application has one stage per input topic.
+            store: The stage's state; None for a stateless stage, whose rule sees None.
+            emits: Topics that outputs may go to, told apart by the type of the event.
+            dedupes_by_position: The rule drops records older than its state; then a key waits
+                behind its dead letter.
+            scope: `key`: `rule(state, event) -> Verdict`. `partition`: `rule(view, event) ->
+                tuple of events`, where the view gives and takes any state of the partition.
+            name: Name of the stage; the function's own by default.
+
+        Returns:
+            A decorator that gives the function back unchanged.
+        """
+
+        def bind(rule: F) -> F:
+            called = name or rule.__name__.replace("_", "-")
+            self.stages.append(Stage(called, topic, rule, store, emits, scope, dedupes_by_position))
+            return rule
+
+        return bind
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, once the application has begun to start."""
+        if self._engine is None:
+            raise Misconfigured(
+                "the application was not started", code="not_started", advice="start a worker"
+            )
+        return self._engine
+
+    def health(self) -> dict[str, Any]:
+        """How the worker stands, for probes.
+
+        Returns:
+            `ready` (partitions assigned and restored), `assigned` and `restoring` (lists of
+            `topic[partition]`), `cycles`, `records`, `seconds_since_cycle` (None before the
+            first).
+        """
+        engine = self._engine
+        if engine is None or not engine.is_started:
+            return {"ready": False, "assigned": [], "restoring": [], "cycles": 0, "records": 0,
+                    "seconds_since_cycle": None}  # fmt: skip
+        active = {f"{topic}[{number}]" for topic, number in list(engine.membership.active)}
+        owned = {f"{topic}[{number}]" for topic, number in engine.membership.owned}
+        return {
+            "ready": engine.is_ready,
+            "assigned": sorted(owned),
+            "restoring": sorted(owned - active),
+            "cycles": engine.cycles,
+            "records": engine.records,
+            "seconds_since_cycle": monotonic() - engine.last_cycle if engine.cycles else None,
+        }
+
+    async def on_first_start(self) -> None:
+        """Make the engine and Faust's agents; folders are the engine's own business."""
+        try:
+            self._bind()
+        except Misconfigured as refused:
+            end_process(exit_code_of(refused), refused)
+
+    async def stop(self) -> None:
+        """Stop in a bounded time."""
+        if self._shutdown is None and self._engine is not None:
+            self._shutdown = bound_shutdown(self._engine.settings.shutdown_s)
+        await super().stop()
+        if self._shutdown is not None:
+            self._shutdown.cancel()
+
+    def _bind(self) -> None:
+        settings = self._resolved()
+        arm(settings.fault)
+        refuse_shared_inputs(self.stages)
+        engine = self._engine = Engine(self.stages, settings)
+        for full_name, stage in engine.stages.items():
+            source = self.topic(full_name, schema=BatchSchema(), internal=False)
+            self.agent(source, name=stage.name, concurrency=1)(_run)
+
+    def _resolved(self) -> EngineSettings:
+        settings = self._settings
+        if settings is None and self._settings_from is not None:
+            settings = self._settings_from()
+        if settings is None:
+            raise Misconfigured(
+                f"the application {self.conf.id} has no settings",
+                code="no_settings",
+                advice="start it with `lotgate worker --app`, or call app.configure_from",
+            )
+        hosts = [f"{url.host}:{url.port or 9092}" for url in self.conf.broker if url.host]
+        if not hosts:
+            return settings
+        connection = replace(settings.connection, bootstrap=",".join(hosts))
+        return replace(settings, connection=connection)
+
+
+async def _run(stream: AsyncIterator[Any]) -> None:
+    """The agent of every stage: one batch per message."""
+    async for message in stream:
+        message.batch.run(message.deadline)
+        message.completed()

@@ -1,0 +1,1 @@
+"""One cycle: poll, rules, one transaction, one write per store partition."""

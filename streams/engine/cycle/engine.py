@@ -1,0 +1,373 @@
+"""The exactly-once cycle: what is polled, done and committed together, and what follows a failure.
+
+All methods are called from one thread, in order; Faust's event loop only waits for them.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from streams.contracts.provisioning import (
+    changelog_spec,
+    control_spec,
+    dead_letter_spec,
+    topic_spec,
+)
+from streams.engine.cycle.decisions import Decisions
+from streams.engine.cycle.fuse import FuseTripped
+from streams.engine.cycle.membership import Membership
+from streams.engine.cycle.partition import STARTED_KEY, Partition
+from streams.engine.faults import reach
+from streams.engine.kafka.admin import TopicFacts, describe, preflight, provision
+from streams.engine.kafka.failures import Aborted
+from streams.engine.kafka.transaction import Transaction
+from streams.engine.state.disk import Checkpoint
+from streams.errors import Misconfigured, Poison
+from streams.runtime.clock import now_ms
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
+
+    from streams.contracts.topic_specs import TopicSpec
+    from streams.engine.control import Decision
+    from streams.engine.declare import Encoding, Stage
+    from streams.engine.settings import EngineSettings
+
+log = logging.getLogger(__name__)
+
+POLL_S: Final = 0.1
+
+
+@dataclass(eq=False)
+class Batch:
+    """One partition's share of a cycle.
+
+    Attributes:
+        partition: Whose.
+        records: What was read, in order.
+        decisions: What people decided since.
+        failure: Why it could not be done; None while it is well.
+        is_done: Set by the stage itself: a batch that nobody completed is a failure.
+    """
+
+    partition: Partition
+    records: list[Any]
+    decisions: list[Decision] = field(default_factory=list)
+    left: list[Any] = field(default_factory=list)
+    failure: BaseException | None = None
+    is_done: bool = False
+
+    def run(self, deadline: float) -> None:
+        """Do the work; whatever goes wrong is kept in `failure`."""
+        try:
+            for decision in self.decisions:
+                self.partition.decide(decision)
+            if self.records:
+                self.left = self.partition.run(self.records, deadline)
+            self.partition.stage_counters()
+        except BaseException as failure:  # noqa: BLE001 - the cycle judges it
+            self.failure = failure
+        self.is_done = True
+
+
+class Engine:
+    """One worker's cycles."""
+
+    def __init__(self, stages: list[Stage], settings: EngineSettings) -> None:
+        """Say what runs; `start` opens connections.
+
+        Args:
+            stages: The stages, one per input topic.
+            settings: Limits, group, instance.
+        """
+        self.settings = settings
+        connection = settings.connection
+        self._names = {
+            topic.name: topic.full_name(connection.prefix, connection.group)
+            for stage in stages
+            for topic in stage.topics
+        }
+        self.stages = {self._names[stage.topic.name]: stage for stage in stages}
+        self._transaction = Transaction(
+            connection,
+            f"{connection.group}-{settings.instance_id}",
+            timeout_ms=settings.transaction_timeout_ms,
+            extra=settings.client,
+        )
+        self._membership: Membership | None = None
+        self._decisions: Decisions | None = None
+        self._codec: Encoding | None = None
+        self._pending: dict[tuple[str, int], list[Any]] = {}
+        self._most = settings.cycle_records
+        self.cycles = 0
+        self.records = 0
+        self.last_cycle = 0.0
+        self.is_ready = False
+
+    def start(self) -> None:
+        """Check the broker and the registry, open the transaction's producer, join the group.
+
+        Raises:
+            Misconfigured: Something is missing or wrong; says what to change.
+            Transient: Broker or registry is not available; call again.
+            Fenced: A newer process has this instance id.
+        """
+        if self._membership is not None:
+            return
+        codec = self._codec = self._codec or self.settings.codec()
+        facts = self._checked()
+        codec.prepare([topic for stage in self.stages.values() for topic in stage.topics])
+        self._transaction.settle()
+        self._decisions = self._decisions or Decisions(self.settings.connection)
+        self._membership = Membership(self.stages, codec, self.settings, self._names, facts)
+        self._membership.subscribe()
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the group was joined."""
+        return self._membership is not None
+
+    @property
+    def membership(self) -> Membership:
+        """The partitions of this worker."""
+        if self._membership is None:
+            raise AssertionError("the engine was not started")
+        return self._membership
+
+    def moved(self) -> frozenset[tuple[str, int]] | None:
+        """The owned partitions if they changed since the last call."""
+        if not self.membership.moved:
+            return None
+        self.membership.moved = False
+        return self.membership.owned
+
+    def poll(self) -> list[Batch]:
+        """Give the next cycle's work, waiting a little for some."""
+        membership = self.membership
+        read = membership.poll(0.0 if self._pending else POLL_S, self._most)
+        pending, self._pending = self._pending, {}
+        for key, records in pending.items():
+            if key in membership.active:
+                read[key] = records + read.get(key, [])
+        self._introduce(membership)
+        reach("after_poll")
+        decided = self._decided(membership)
+        self.is_ready = bool(membership.active) and not membership.is_restoring
+        return [
+            Batch(membership.active[key], read.get(key, []), decided.get(key, []))
+            for key in {**read, **decided}
+        ]
+
+    def commit(self, batches: list[Batch]) -> None:
+        """Make the cycle's work visible at once, then write the stores.
+
+        Raises:
+            Aborted: Nothing is visible; `recover` and go on.
+            OutcomeUnknown: `recover` finds out.
+            Fenced: Another process took over.
+        """
+        self._raise_failures(batches)
+        partitions = [batch.partition for batch in batches]
+        try:
+            checkpoints = self._commit(partitions)
+        except Aborted as gone:
+            if gone.record_fault:
+                self._narrow(batches, gone)
+            raise
+        for partition in partitions:
+            partition.committed(checkpoints.get(partition.key))
+        reach("after_write")
+        for batch in batches:
+            if batch.left:
+                self._pending[batch.partition.key] = batch.left
+            self.records += len(batch.records) - len(batch.left)
+        self._most = min(self._most * 2, self.settings.cycle_records)
+        self.cycles += 1
+        self.last_cycle = monotonic()
+
+    def recover(self) -> None:
+        """After a failure: abort, forget what is staged, go back to what is committed.
+
+        Raises:
+            Transient: The broker is not available; call again.
+            Fenced: Another process took over.
+        """
+        self._pending.clear()
+        self._transaction.abort()
+        self._transaction.settle()
+        self.membership.again()
+
+    def record_trip(self, batches: list[Batch], trip: FuseTripped) -> None:
+        """Keep a tripped fuse in the store, so that a restart does not forget it."""
+        self._transaction.abort()
+        for batch in batches:
+            if batch.failure is trip:
+                partition, counters = batch.partition, batch.partition.fuse.dump()
+                partition.reset()
+                partition.fuse.restore(counters)
+                partition.stage_counters()
+                self._commit([partition])
+
+    def close(self) -> None:
+        """Abort what is open, leave the group, close the stores."""
+        self._transaction.close()
+        if self._membership is not None:
+            self._membership.close()
+        if self._decisions is not None:
+            self._decisions.close()
+
+    def _commit(self, partitions: list[Partition]) -> dict[tuple[str, int], Checkpoint]:
+        """One transaction: outputs, changelogs, positions."""
+        transaction = self._transaction
+        transaction.begin()
+        reach("before_produce")
+        ends: dict[tuple[str, int], int] = {}
+        for partition in partitions:
+            for topic, key, value, headers in partition.outputs:
+                transaction.produce(topic, key, value, headers)
+        for partition in partitions:
+            self._log_changes(partition, ends)
+        reach("after_produce")
+        transaction.flush()
+        reach("before_offsets")
+        transaction.send_offsets(
+            {partition.key: partition.position for partition in partitions},
+            self.membership.group_metadata(),
+        )
+        reach("before_commit")
+        transaction.commit()
+        reach("after_commit")
+        written = now_ms()
+        return {
+            partition.key: Checkpoint(
+                ends[partition.key] + 1, self.membership.topic_id_of(partition), written
+            )
+            for partition in partitions
+            if partition.key in ends
+        }
+
+    def _log_changes(self, partition: Partition, ends: dict[tuple[str, int], int]) -> None:
+        """Produce the last value of each changed key; the last record tells the position."""
+
+        def delivered(error: object, message: Message) -> None:
+            offset = message.offset()
+            if error is None and offset is not None:
+                ends[partition.key] = offset
+
+        produce, number = self._transaction.produce, partition.number
+        name = self.membership.changelog_of(partition)
+        last = len(partition.changes)
+        for index, (key, value) in enumerate(partition.changes.items(), 1):
+            if index < last:
+                produce(name, key, value, partition=number)
+            else:
+                produce(name, key, value, partition=number, on_delivery=delivered)
+
+    def _introduce(self, membership: Membership) -> None:
+        """Commit the start of partitions that the group never consumed.
+
+        From then on a missing position is a loss, not a beginning.
+        """
+        while membership.fresh:
+            partition = membership.fresh[0]
+            partition.changes[STARTED_KEY] = str(partition.position).encode()
+            partition.committed(self._commit([partition]).get(partition.key))
+            membership.fresh.pop(0)
+
+    def _decided(self, membership: Membership) -> dict[tuple[str, int], list[Decision]]:
+        if self._decisions is None:
+            return {}
+        self._decisions.look()
+        found: dict[tuple[str, int], list[Decision]] = {}
+        known = self._decisions.known
+        for key, partition in membership.active.items():
+            concerned = [each for each in known[partition.scanned :] if partition.concerns(each)]
+            if concerned:
+                found[key] = concerned
+            else:
+                partition.scanned = len(known)
+            if partition.fuse.tripped and not any(d.kind == "fuse_reset" for d in concerned):
+                raise FuseTripped(
+                    f"the fuse of {key[0]}[{key[1]}] is tripped: {partition.fuse.tripped}",
+                    kept="nothing was consumed",
+                    advice="repair the cause, then `lotgate dlq fuse reset` or start a new build",
+                )
+        return found
+
+    def _narrow(self, batches: list[Batch], gone: Aborted) -> None:
+        """After the broker refused a record: fewer records next time, until it stands alone."""
+        count = sum(len(batch.records) for batch in batches)
+        if count > 1:
+            self._most = max(1, count // 2)
+            return
+        for batch in batches:
+            for record in batch.records:
+                batch.partition.condemned = (
+                    record.offset(),
+                    Poison(f"what follows from it is refused by the broker: {gone.message}",
+                           code="output_refused"),
+                )  # fmt: skip
+
+    @staticmethod
+    def _raise_failures(batches: list[Batch]) -> None:
+        for batch in batches:
+            if batch.failure is not None:
+                raise batch.failure
+            if not batch.is_done:
+                raise RuntimeError(f"stage {batch.partition.stage.name} did not complete its batch")
+
+    def _checked(self) -> dict[str, TopicFacts]:
+        connection = self.settings.connection
+        inputs = describe(connection, self.stages)
+        specs: list[TopicSpec] = [
+            topic_spec(topic, connection)
+            for topic in {
+                topic.name: topic
+                for stage in self.stages.values()
+                for topic in (stage.topic, *stage.emits)
+            }.values()
+        ]
+        same: dict[str, str] = {}
+        for name, stage in self.stages.items():
+            partitions = inputs[name].partitions if name in inputs else stage.topic.partitions
+            spec = changelog_spec(stage.store_name, partitions, connection)
+            same[spec.name] = name
+            specs.append(spec)
+        specs += [control_spec(connection), dead_letter_spec(connection.group, connection)]
+        if self.settings.provision:
+            provision(connection, specs)
+        return preflight(
+            connection,
+            specs,
+            transaction_timeout_ms=self.settings.transaction_timeout_ms,
+            same_partitions=same,
+        )
+
+
+def refuse_shared_inputs(stages: list[Stage]) -> None:
+    """Refuse two stages on one input, and a store with two inputs.
+
+    Raises:
+        Misconfigured: Two stages share an input topic, a name or a store.
+    """
+    inputs: dict[str, Stage] = {}
+    stores: dict[str, Stage] = {}
+    for stage in stages:
+        other = inputs.setdefault(stage.topic.name, stage)
+        if other is not stage:
+            raise Misconfigured(
+                f"stages {other.name} and {stage.name} both read {stage.topic.name}",
+                code="shared_input",
+                advice="give one of them its own application, or make them one stage",
+            )
+        other = stores.setdefault(stage.store_name, stage)
+        if other is not stage:
+            raise Misconfigured(
+                f"store {stage.store_name} has two inputs, {other.topic.name} and"
+                f" {stage.topic.name}: their equal partitions may run on different workers",
+                code="store_with_two_inputs",
+                advice="re-key both into one topic `{group}-<stage>-input`, and read that",
+            )

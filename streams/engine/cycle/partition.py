@@ -1,0 +1,274 @@
+"""One owned input partition: its stage, its store, and what this cycle has staged for it."""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from streams.contracts.topics import dead_letters, prefixed
+from streams.engine.control import Decision
+from streams.engine.cycle.dead_letters import Origin, Output, dead_letter
+from streams.engine.cycle.effects import Effects, Undeclared
+from streams.engine.cycle.fuse import FUSE_KEY, Fuse, FuseTripped
+from streams.engine.cycle.ledger import Ledger
+from streams.engine.cycle.rules import bind
+from streams.engine.faults import reach
+from streams.engine.state.table import StateUnreadable, Table
+from streams.errors import Misconfigured, Poison, Transient
+
+if TYPE_CHECKING:
+    from streams.engine.cycle.stored import Raw
+    from streams.engine.declare import Encoding, Stage
+    from streams.engine.settings import EngineSettings
+    from streams.engine.state.disk import Checkpoint, Disk
+
+log = logging.getLogger(__name__)
+
+CONTROL_KEY: Final = b"\0\1control"
+STARTED_KEY: Final = b"\0\1started"
+STRIDE: Final = 64
+"""Records between two looks at the clock."""
+NOT_THE_RECORDS: Final = (Transient, Misconfigured, StateUnreadable, Undeclared, MemoryError)
+"""Errors that say nothing about the record at hand: the cycle ends, the record stays."""
+
+
+class Partition:
+    """Runs a stage over the records of one partition and stages what follows.
+
+    Nothing here reaches the broker or the disk; the engine takes `outputs` and `changes` into its
+    transaction, and calls `committed` when that is through, or `reset` when it is not.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        topic: str,
+        number: int,
+        disk: Disk,
+        codec: Encoding,
+        settings: EngineSettings,
+        names: dict[str, str],
+    ) -> None:
+        """Bind a stage to a partition.
+
+        Args:
+            stage: What runs.
+            topic: Full name of the input topic.
+            number: Partition number.
+            disk: The partition's store.
+            codec: Encodes and decodes.
+            settings: Limits.
+            names: Full names of topics by declared names.
+        """
+        self.stage = stage
+        self.topic = topic
+        self.number = number
+        self.disk = disk
+        self.position = -1
+        self.condemned: tuple[int, Exception] | None = None
+        self.outputs: list[Output] = []
+        self.changes: dict[bytes, bytes | None] = {}
+        self.control = -1
+        self.scanned = 0
+        self._settings = settings
+        connection = settings.connection
+        self._origin = Origin(
+            prefixed(connection.prefix, dead_letters(connection.group)),
+            topic,
+            number,
+            connection.group,
+            stage.name,
+            settings.build,
+        )
+        self._table: Table[Any] | None = (
+            Table(stage.store, codec, disk) if stage.store is not None else None
+        )
+        effects = Effects(stage, codec, names, settings.record_limit_bytes)
+        self._apply = bind(stage, codec, effects, self._table, self.changes)
+        self.ledger = Ledger(self._stored, settings.queue_limit)
+        self.fuse = Fuse(settings.fuse, settings.build, None)
+        self._counters_stored = False
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Topic and number."""
+        return (self.topic, self.number)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this partition was ever consumed by the group."""
+        return self.disk.get(STARTED_KEY) is not None
+
+    def reset(self) -> None:
+        """Forget everything that is not in the store, and take up what is there."""
+        self.outputs = []
+        self.changes.clear()
+        if self._table is not None:
+            self._table.reset()
+        counters = self._stored(FUSE_KEY)
+        self._counters_stored = counters is not None
+        self.fuse = Fuse(self._settings.fuse, self._settings.build, counters)
+        self.ledger.load(self.disk.engine_records())
+        stored = self.disk.get(CONTROL_KEY)
+        self.control = int(stored) if stored is not None else -1
+        self.scanned = 0
+
+    def concerns(self, decision: Decision) -> bool:
+        """Whether a decision is about this partition and not yet applied."""
+        return (
+            decision.at > self.control
+            and decision.topic == self.topic
+            and decision.partition == self.number
+        )
+
+    def run(self, records: list[Any], deadline: float) -> list[Any]:
+        """Run the stage over records, in order.
+
+        Args:
+            records: What was read.
+            deadline: Monotonic seconds after which the rest waits for the next cycle.
+
+        Returns:
+            The records that wait.
+
+        Raises:
+            FuseTripped: Too many failed.
+            LotgateError: Something other than a record is at fault.
+        """
+        good = 0
+        blocked = self.ledger.blocked
+        apply = self._apply
+        for index, record in enumerate(records):
+            if not index % STRIDE:
+                reach("mid_stage")
+                if index and monotonic() > deadline:
+                    self.fuse.passed(good)
+                    self._advance(records[index - 1])
+                    return records[index:]
+            if blocked and record.key() in blocked:
+                self.ledger.wait(record, self.changes)
+                continue
+            try:
+                if self.condemned is not None:
+                    self._refuse_condemned(record)
+                emitted = apply(record)
+            except NOT_THE_RECORDS:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a rule raises is about the record
+                self.fuse.passed(good)
+                good = 0
+                self._bury(record, error, attempts=1)
+            else:
+                good += 1
+                if emitted is not None:
+                    self._emit(record, *emitted)
+        self.fuse.passed(good)
+        self._advance(records[-1])
+        return []
+
+    def decide(self, decision: Decision) -> None:
+        """Apply a person's decision, once: its offset is part of what is staged."""
+        self.control = decision.at
+        self.changes[CONTROL_KEY] = str(decision.at).encode()
+        if decision.kind == "fuse_reset":
+            self.fuse.reset()
+            self.changes[FUSE_KEY] = self.fuse.dump()
+            return
+        attempts = self.ledger.attempts(decision.offset)
+        if attempts is None:
+            log.warning(
+                "decision %d: no open dead letter at %s[%d]@%d",
+                decision.at, self.topic, self.number, decision.offset,
+            )  # fmt: skip
+            return
+        if decision.kind == "replay" and not self._replayed(decision, attempts):
+            return
+        key = self.ledger.close(decision.offset, self.changes)
+        if key is not None:
+            self._release(key)
+
+    def stage_counters(self) -> None:
+        """Stage the fuse's counters if they tell anything."""
+        if not self.fuse.is_clean:
+            self.changes[FUSE_KEY] = self.fuse.dump()
+            self._counters_stored = True
+        elif self._counters_stored:
+            self.changes[FUSE_KEY] = None
+            self._counters_stored = False
+
+    def committed(self, checkpoint: Checkpoint | None) -> None:
+        """The cycle is committed: write the store and go on.
+
+        Args:
+            checkpoint: How far the changelog is now; None if nothing was added to it.
+        """
+        if checkpoint is not None:
+            self.disk.write(self.changes, checkpoint)
+        if self.condemned is not None and self.position > self.condemned[0]:
+            self.condemned = None
+        self.outputs = []
+        self.changes.clear()
+        if self._table is not None:
+            self._table.committed()
+
+    def _stored(self, key: bytes) -> bytes | None:
+        found: bytes | None = self.disk.get(key)
+        return found
+
+    def _advance(self, last: Raw) -> None:
+        self.position = int(last.offset()) + 1
+
+    def _emit(self, record: Raw, outputs: list[Output], rejected: list[Poison]) -> None:
+        self.outputs.extend(outputs)
+        for poison in rejected:
+            self.outputs.append(dead_letter(self._origin, record, poison))
+
+    def _refuse_condemned(self, record: Raw) -> None:
+        if self.condemned is not None and record.offset() == self.condemned[0]:
+            raise self.condemned[1]
+
+    def _bury(self, record: Raw, error: Exception, *, attempts: int, cause: str = "") -> None:
+        """Write a dead letter, block the key behind it if the stage wants that, count."""
+        self.outputs.append(
+            dead_letter(self._origin, record, error, attempts=attempts, cause=cause)
+        )
+        blocks = self.stage.dedupes_by_position and record.key() is not None
+        self.ledger.open(record, attempts, self.changes, blocks=blocks)
+        self.fuse.failed()
+        if self.fuse.tripped:
+            raise FuseTripped(
+                f"{self.fuse.tripped} in {self.topic}[{self.number}] of stage {self.stage.name};"
+                f" the last: {error}",
+                kept="the records of this cycle are not consumed",
+                advice="repair the rule or its input, then `lotgate dlq fuse reset` or a new build",
+            )
+
+    def _replayed(self, decision: Decision, attempts: int) -> bool:
+        record = decision.record
+        if record is None:
+            log.warning("decision %d: nothing to replay", decision.at)
+            return False
+        try:
+            emitted = self._apply(record)
+        except NOT_THE_RECORDS:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `run`
+            self._bury(record, error, attempts=attempts + 1, cause=f"control@{decision.at}")
+            return False
+        if emitted is not None:
+            self._emit(record, *emitted)
+        return True
+
+    def _release(self, key: bytes) -> None:
+        """Run what waits behind a resolved head, in order, until one fails or none is left."""
+        while (record := self.ledger.next_waiting(key, self.changes)) is not None:
+            try:
+                emitted = self._apply(record)
+            except NOT_THE_RECORDS:
+                raise
+            except Exception as error:  # noqa: BLE001 - as in `run`
+                self._bury(record, error, attempts=1)
+                return
+            if emitted is not None:
+                self._emit(record, *emitted)

@@ -1,0 +1,117 @@
+"""Run a rule on one record. Everything is computed before anything is staged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streams.engine.state.disk import user_key
+from streams.errors import Poison
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.engine.cycle.dead_letters import Output
+    from streams.engine.cycle.effects import Effects
+    from streams.engine.cycle.stored import Raw
+    from streams.engine.declare import Encoding, Stage
+    from streams.engine.state.table import Table
+
+Apply = "Callable[[Raw], tuple[list[Output], list[Poison]] | None]"
+"""Runs the rule and stages its state; gives the outputs, None for none."""
+Changes = dict[bytes, bytes | None]
+
+
+def bind(
+    stage: Stage,
+    codec: Encoding,
+    effects: Effects,
+    table: Table[Any] | None,
+    changes: Changes,
+) -> Callable[[Raw], tuple[list[Output], list[Poison]] | None]:
+    """Make the function that runs a stage's rule on one record.
+
+    Args:
+        stage: The stage.
+        codec: Decodes the record.
+        effects: Encodes what the rule emits.
+        table: The stage's state, None for a stateless stage.
+        changes: The partition's staged store changes; the function adds to them.
+    """
+    if table is None:
+        return _stateless(stage, codec, effects)
+    if stage.scope == "partition":
+        return _over_partition(stage, codec, effects, table, changes)
+    return _over_key(stage, codec, effects, table, changes)
+
+
+def _payload(record: Raw) -> bytes:
+    value: bytes | None = record.value()
+    if value is None:
+        raise Poison(
+            "the record has no value",
+            code="empty_value",
+            advice="drop it, or stop its producer from writing deletions to this topic",
+        )
+    return value
+
+
+def _stateless(
+    stage: Stage, codec: Encoding, effects: Effects
+) -> Callable[[Raw], tuple[list[Output], list[Poison]] | None]:
+    rule, topic, decode = stage.rule, stage.topic, codec.decode
+
+    def apply(record: Raw) -> tuple[list[Output], list[Poison]] | None:
+        verdict = rule(None, decode(topic, _payload(record)))
+        return effects.outputs(verdict.emits, record) if verdict.emits else None
+
+    return apply
+
+
+def _over_key(
+    stage: Stage, codec: Encoding, effects: Effects, table: Table[Any], changes: Changes
+) -> Callable[[Raw], tuple[list[Output], list[Poison]] | None]:
+    rule, topic, decode = stage.rule, stage.topic, codec.decode
+    load, keep, encode = table.load, table.stage, table.encode
+
+    def apply(record: Raw) -> tuple[list[Output], list[Poison]] | None:
+        key = record.key()
+        if key is None:
+            raise Poison(
+                "the record has no key, so it has no state",
+                code="missing_key",
+                advice="make its producer write the key",
+            )
+        value = record.value()
+        event = decode(topic, value if value is not None else _payload(record))
+        state = load(key)
+        verdict = rule(state, event)
+        emitted = effects.outputs(verdict.emits, record) if verdict.emits else None
+        new = verdict.state
+        if new is not state:
+            octets = None if new is None else encode(new)
+            keep(key, new)
+            changes[user_key(key)] = octets
+        return emitted
+
+    return apply
+
+
+def _over_partition(
+    stage: Stage, codec: Encoding, effects: Effects, table: Table[Any], changes: Changes
+) -> Callable[[Raw], tuple[list[Output], list[Poison]] | None]:
+    rule, topic, decode = stage.rule, stage.topic, codec.decode
+
+    def apply(record: Raw) -> tuple[list[Output], list[Poison]] | None:
+        event = decode(topic, _payload(record))
+        try:
+            emits = rule(table, event)
+            emitted = effects.outputs(emits, record) if emits else None
+            written = table.written()
+        except BaseException:
+            table.discard()
+            raise
+        table.keep()
+        changes.update((user_key(key), octets) for key, octets in written.items())
+        return emitted
+
+    return apply

@@ -1,0 +1,137 @@
+"""What a job declares: stores, stages, and the view a rule has on its partition's store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+
+from streams.contracts.topics import GROUP, Topic, changelog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+S = TypeVar("S")
+Scope = Literal["key", "partition"]
+
+
+class Encoding(Protocol):
+    """Turns events into bytes and back; `streams.contracts.codec.Codec` is the real one."""
+
+    def prepare(self, topics: Iterable[Topic[Any]]) -> None:
+        """Get ready for these topics, at start.
+
+        Raises:
+            Misconfigured: A schema is missing.
+            Transient: The registry is not available.
+        """
+        ...
+
+    def encode(self, topic: Topic[Any], event: Any) -> bytes:
+        """Give an event's bytes for a topic.
+
+        Raises:
+            Poison: The event does not fit the topic's schema.
+        """
+        ...
+
+    def decode(self, topic: Topic[Any], payload: bytes) -> Any:
+        """Give back the event of a record.
+
+        Raises:
+            Poison: The bytes cannot be an event of this topic.
+            Transient: The registry is not available.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Store(Generic[S]):
+    """Typed state by key, kept per partition, with a changelog. It has exactly one input topic.
+
+    Attributes:
+        name: Name within the group; the changelog is `<group>-<name>-changelog`.
+        state: The type of the states: a frozen dataclass.
+        schema: Full name of its Avro schema in the catalog, or the schema itself.
+        cache: Most decoded states kept in memory per partition.
+    """
+
+    name: str
+    state: type[S]
+    schema: str | dict[str, Any]
+    cache: int = 50_000
+
+    @property
+    def topic(self) -> Topic[S]:
+        """The changelog as a topic, so that states are encoded as any other record."""
+        return Topic(
+            changelog(GROUP, self.name),
+            self.state,
+            self.schema,
+            _unkeyed,
+            cleanup="compact",
+            doc=f"Changelog of the store {self.name}.",
+        )
+
+
+def _unkeyed(_: object) -> str:
+    """A state's key is the record's own; it is never taken from the state."""
+    return ""
+
+
+class View(Protocol[S]):
+    """One partition's store as a rule with scope `partition` sees it.
+
+    What a rule writes is visible to itself at once, and to others only if the rule ends well.
+    """
+
+    def get(self, key: str) -> S | None:
+        """The state of a key, None if it has none."""
+        ...
+
+    def put(self, key: str, state: S) -> None:
+        """Set the state of a key."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the state of a key."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: an input topic, a pure rule, what it may emit, and perhaps a store.
+
+    Attributes:
+        name: Name within the group; it appears in dead letters and in topic names.
+        topic: The one input.
+        rule: The pure function.
+        store: Its state, None for none.
+        emits: The topics its outputs may go to, told apart by the type of the event.
+        scope: `key`: the rule sees the state of the record's key. `partition`: it sees the store.
+        dedupes_by_position: The rule drops what is older than its state, so a key waits behind
+            its dead letter; otherwise a replay would be dropped as old.
+    """
+
+    name: str
+    topic: Topic[Any]
+    rule: Callable[[Any, Any], Any]
+    store: Store[Any] | None = None
+    emits: tuple[Topic[Any], ...] = ()
+    scope: Scope = "key"
+    dedupes_by_position: bool = False
+    routes: dict[type[Any], Topic[Any]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for topic in self.emits:
+            self.routes.setdefault(topic.event, topic)
+
+    @property
+    def store_name(self) -> str:
+        """Name of the partition store: the stage's own when it declares none."""
+        return self.store.name if self.store is not None else self.name
+
+    @property
+    def topics(self) -> tuple[Topic[Any], ...]:
+        """Every topic that needs a schema: input, outputs, state."""
+        states = (self.store.topic,) if self.store is not None else ()
+        return (self.topic, *self.emits, *states)

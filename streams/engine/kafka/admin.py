@@ -1,0 +1,243 @@
+"""What the broker must hold: create what is missing, refuse what is wrong, change nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from streams.engine.kafka import clients
+from streams.engine.kafka.failures import error_of, judged
+from streams.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from streams.contracts.topic_specs import TopicSpec
+    from streams.runtime.connection import KafkaConnection
+
+WAIT_S: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFacts:
+    """A topic as the broker has it.
+
+    Attributes:
+        topic_id: The broker's own id; a topic made anew under the old name has another.
+        partitions: Number of partitions.
+        replicas: Copies of the first partition.
+        config: The topic's settings, by the broker's names.
+    """
+
+    topic_id: str
+    partitions: int
+    replicas: int
+    config: Mapping[str, str]
+
+    def number(self, name: str, default: int) -> int:
+        """A setting as a number."""
+        return int(self.config.get(name, default))
+
+
+def describe(connection: KafkaConnection, names: Iterable[str]) -> dict[str, TopicFacts]:
+    """Ask for topics; those that do not exist are left out.
+
+    Raises:
+        Transient: The broker does not answer.
+        Misconfigured: A right is missing.
+    """
+    admin = AdminClient(clients.base(connection))
+    wanted = sorted(set(names))
+    if not wanted:
+        return {}
+    found: dict[str, Any] = {}
+    answers = admin.describe_topics(TopicCollection(wanted), request_timeout=WAIT_S)
+    for name, answer in answers.items():
+        try:
+            found[name] = answer.result()
+        except KafkaException as failure:
+            if error_of(failure).code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise judged(failure, f"describing topic {name}") from failure
+    configs = _configs(admin, [ConfigResource(ResourceType.TOPIC, name) for name in found])
+    return {
+        name: TopicFacts(
+            topic_id=str(topic.topic_id),
+            partitions=len(topic.partitions),
+            replicas=len(topic.partitions[0].replicas),
+            config=configs.get(name, {}),
+        )
+        for name, topic in found.items()
+    }
+
+
+def provision(
+    connection: KafkaConnection, specs: Sequence[TopicSpec], *, create: bool = True
+) -> list[str]:
+    """Create the topics that are missing. Existing ones are left as they are.
+
+    Args:
+        connection: Where the broker is.
+        specs: What is wanted.
+        create: False only lists what would be created.
+
+    Returns:
+        The names that were (or would be) created.
+
+    Raises:
+        Transient: The broker does not answer.
+        Misconfigured: The right to create is missing.
+    """
+    existing = describe(connection, [spec.name for spec in specs])
+    missing = {spec.name: spec for spec in specs if spec.name not in existing}
+    if not create or not missing:
+        return sorted(missing)
+    admin = AdminClient(clients.base(connection))
+    answers = admin.create_topics(
+        [
+            NewTopic(
+                spec.name,
+                num_partitions=spec.partitions,
+                replication_factor=spec.replication_factor,
+                config=dict(spec.config),
+            )
+            for spec in missing.values()
+        ],
+        operation_timeout=WAIT_S,
+        request_timeout=WAIT_S,
+    )
+    for name, answer in answers.items():
+        try:
+            answer.result()
+        except KafkaException as failure:
+            if error_of(failure).code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise judged(failure, f"creating topic {name}") from failure
+    return sorted(missing)
+
+
+def preflight(
+    connection: KafkaConnection,
+    specs: Sequence[TopicSpec],
+    *,
+    transaction_timeout_ms: int = clients.TRANSACTION_TIMEOUT_MS,
+    same_partitions: Mapping[str, str] | None = None,
+) -> dict[str, TopicFacts]:
+    """Refuse to start on a broker that would lose or refuse our records.
+
+    Args:
+        connection: Where the broker is, and the least replication that is demanded.
+        specs: The topics this process reads or writes, with the settings that it relies on.
+        transaction_timeout_ms: The time-out its transactions ask for.
+        same_partitions: Topics that must have as many partitions as another one
+            (a changelog as its stage's input).
+
+    Returns:
+        The topics as they are.
+
+    Raises:
+        Misconfigured: One sentence per thing that is wrong, each with what to change.
+        Transient: The broker does not answer.
+    """
+    found = describe(connection, [spec.name for spec in specs])
+    wrong: list[str] = []
+    for spec in specs:
+        wrong += _wrong_topic(spec, found.get(spec.name), connection)
+    for name, other in (same_partitions or {}).items():
+        if name in found and other in found and found[name].partitions != found[other].partitions:
+            wrong.append(
+                f"{name} has {found[name].partitions} partitions, its input {other} has"
+                f" {found[other].partitions}: create {name} anew with as many"
+            )
+    wrong += _wrong_timeout(connection, transaction_timeout_ms)
+    if wrong:
+        raise Misconfigured(
+            "The broker is not ready: " + "; ".join(wrong),
+            code="preflight",
+            kept="nothing was read or written",
+            advice="change what is named, then start again",
+        )
+    return found
+
+
+def _wrong_topic(
+    spec: TopicSpec, facts: TopicFacts | None, connection: KafkaConnection
+) -> list[str]:
+    if facts is None:
+        return [f"topic {spec.name} is missing: run `lotgate topology apply`"]
+    return [
+        *_wrong_cleanup(spec, facts),
+        *_wrong_copies(spec, facts, connection),
+        *_wrong_limit(spec, facts),
+    ]
+
+
+def _wrong_cleanup(spec: TopicSpec, facts: TopicFacts) -> list[str]:
+    wanted = spec.config.get("cleanup.policy")
+    actual = facts.config.get("cleanup.policy", "delete")
+    if wanted is None or set(wanted.split(",")) == set(actual.split(",")):
+        return []
+    return [
+        f"{spec.name} has cleanup.policy={actual}, needed is {wanted}: set cleanup.policy={wanted}"
+    ]
+
+
+def _wrong_copies(spec: TopicSpec, facts: TopicFacts, connection: KafkaConnection) -> list[str]:
+    wrong = []
+    if facts.replicas < connection.replication_factor:
+        wrong.append(
+            f"{spec.name} has {facts.replicas} copies, the setting demands"
+            f" {connection.replication_factor}: reassign its replicas"
+        )
+    in_sync = facts.number("min.insync.replicas", 1)
+    if in_sync < connection.min_insync:
+        wrong.append(
+            f"{spec.name} has min.insync.replicas={in_sync}, the setting demands"
+            f" {connection.min_insync}: set min.insync.replicas={connection.min_insync}"
+        )
+    return wrong
+
+
+def _wrong_limit(spec: TopicSpec, facts: TopicFacts) -> list[str]:
+    needed = int(spec.config.get("max.message.bytes", 0))
+    actual = facts.number("max.message.bytes", 1_048_588)
+    if actual >= needed:
+        return []
+    return [
+        f"{spec.name} takes records of {actual} bytes, needed are {needed}:"
+        f" set max.message.bytes={needed}"
+    ]
+
+
+def _wrong_timeout(connection: KafkaConnection, wanted_ms: int) -> list[str]:
+    admin = AdminClient(clients.base(connection))
+    try:
+        brokers = admin.list_topics(timeout=WAIT_S).brokers
+    except KafkaException as failure:
+        raise judged(failure, "asking for the brokers") from failure
+    resources = [ConfigResource(ResourceType.BROKER, str(broker)) for broker in brokers]
+    for broker, config in _configs(admin, resources[:1]).items():
+        most = int(config.get("transaction.max.timeout.ms", wanted_ms))
+        if most < wanted_ms:
+            return [
+                f"broker {broker} allows transactions of {most} ms, asked are {wanted_ms}:"
+                f" set transaction.max.timeout.ms={wanted_ms} there, or lower the time-out here"
+            ]
+    return []
+
+
+def _configs(admin: AdminClient, resources: list[ConfigResource]) -> dict[str, dict[str, str]]:
+    """Settings by resource name; none for a resource that may not be described."""
+    if not resources:
+        return {}
+    settings: dict[str, dict[str, str]] = {}
+    for resource, answer in admin.describe_configs(resources, request_timeout=WAIT_S).items():
+        try:
+            entries = answer.result()
+        except KafkaException as failure:
+            raise judged(failure, f"describing the settings of {resource.name}") from failure
+        settings[resource.name] = {
+            name: entry.value for name, entry in entries.items() if entry.value is not None
+        }
+    return settings

@@ -1,0 +1,98 @@
+"""What an error of a transactional call means, in three kinds that callers can act on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException
+
+from streams.errors import LotgateError, Misconfigured, Transient, Unknown
+
+FENCING: Final = frozenset(
+    {
+        KafkaError._FENCED,  # noqa: SLF001 - the library's public constant
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.PRODUCER_FENCED,
+        KafkaError.FENCED_INSTANCE_ID,
+    }
+)
+RECORD_FAULTS: Final = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_RECORD,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+    }
+)
+DENIED: Final = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+    }
+)
+
+
+class Fenced(LotgateError):
+    """Another process holds this identity; this one must end and write nothing more."""
+
+    code = "fenced"
+
+
+class StartPosition(LotgateError):
+    """The group's position and what the broker retains, or the state, do not fit together."""
+
+    code = "start_position"
+
+
+class Aborted(Transient):
+    """The transaction is definitely aborted: nothing of it is or will be visible.
+
+    Attributes:
+        record_fault: The broker refused a record, so the same batch would fail again.
+    """
+
+    code = "transaction_aborted"
+    record_fault: bool = False
+
+
+class OutcomeUnknown(Unknown):
+    """A commit ended without an answer; the producer was replaced. Re-read before going on."""
+
+    code = "commit_outcome_unknown"
+
+
+def error_of(failure: KafkaException) -> KafkaError:
+    """The broker's or library's error inside an exception."""
+    error: KafkaError = failure.args[0]
+    return error
+
+
+def fenced(error: KafkaError, who: str) -> Fenced:
+    """Say that another process took over."""
+    return Fenced(
+        f"{who} was fenced: {error.str()}",
+        kept="the open transaction was refused by the broker, nothing of it is visible",
+        advice="make sure that every instance has its own instance id; then restart this one",
+    )
+
+
+def judged(failure: KafkaException, what: str) -> LotgateError:
+    """Name an error of a call that is no part of a transaction.
+
+    Args:
+        failure: What the library raised.
+        what: What was being done, for the message.
+    """
+    error = error_of(failure)
+    if error.code() in FENCING:
+        return fenced(error, what)
+    if error.code() in DENIED:
+        return Misconfigured(
+            f"{what} was denied: {error.str()}",
+            code="denied",
+            advice="grant this user the right on the topic, group or transactional id",
+        )
+    return Transient(f"{what} failed: {error.str()}", code="broker_unavailable")

@@ -1,0 +1,140 @@
+"""Reading a partition from one place to another, without a group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from streams.engine.kafka import clients
+from streams.engine.kafka.failures import judged
+from streams.engine.kafka.reader import raise_for
+from streams.engine.kafka.records import Record, record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.runtime.connection import KafkaConnection
+
+CHUNK: Final = 5_000
+WAIT_S: Final = 10.0
+EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - the library's public constant
+
+
+def high_watermark(connection: KafkaConnection, topic: str, partition: int) -> int:
+    """The end of a partition, open transactions included.
+
+    A read_committed consumer's own watermark is the last stable offset: stopping there would miss
+    what an open transaction of the former owner is about to commit.
+
+    Raises:
+        Transient: The broker does not answer.
+    """
+    where = TopicPartition(topic, partition)
+    admin = AdminClient(clients.base(connection))
+    answers = admin.list_offsets(
+        {where: OffsetSpec.latest()},
+        isolation_level=IsolationLevel.READ_UNCOMMITTED,
+        request_timeout=WAIT_S,
+    )
+    try:
+        return int(answers[where].result().offset)
+    except KafkaException as failure:
+        raise judged(failure, f"asking for the end of {topic}[{partition}]") from failure
+
+
+def assigned(
+    connection: KafkaConnection, topic: str, partition: int, offset: int | None
+) -> Consumer:
+    """A read_committed consumer of one partition that reports the partition's end.
+
+    Args:
+        connection: Where the broker is.
+        topic: Full name of the topic.
+        partition: Partition number.
+        offset: Where to begin; None for the oldest record.
+    """
+    consumer = Consumer(
+        clients.consumer(
+            connection, f"{connection.group}-reading", extra={"enable.partition.eof": True}
+        )
+    )
+    begin = OFFSET_BEGINNING if offset is None else offset
+    consumer.assign([TopicPartition(topic, partition, begin)])
+    return consumer
+
+
+def read_partition(
+    connection: KafkaConnection,
+    topic: str,
+    partition: int,
+    *,
+    offset: int | None = None,
+    follow: bool = False,
+) -> Iterator[Record | None]:
+    """Read committed records of a partition in order.
+
+    Args:
+        connection: Where the broker is.
+        topic: Full name of the topic.
+        partition: Partition number.
+        offset: Where to begin; None for the oldest record.
+        follow: Go on waiting for new records at the end.
+
+    Yields:
+        Records; None about once a second while following and nothing came, so that the caller can
+        look up.
+
+    Raises:
+        Transient: The broker does not answer.
+        StartPosition: The offset is not retained.
+    """
+    consumer = assigned(connection, topic, partition, offset)
+    try:
+        end = high_watermark(connection, topic, partition)
+        while True:
+            first = consumer.poll(1.0)
+            if first is None:
+                if follow:
+                    yield None
+                continue
+            for message in [first, *consumer.consume(CHUNK, 0)]:
+                error = message.error()
+                if error is None:
+                    yield record_of(message)
+                elif error.code() == EOF:
+                    at = message.offset()
+                    if not follow and at is not None and at >= end:
+                        return
+                else:
+                    raise_for(error, message)
+    finally:
+        consumer.close()
+
+
+def read_compacted(connection: KafkaConnection, topic: str, partition: int) -> dict[bytes, bytes]:
+    """Read a compacted partition whole: the last value of each key, deleted keys left out.
+
+    Reads to the high watermark taken after the assignment, so past any transaction that was open
+    then.
+
+    Raises:
+        Transient: The broker does not answer.
+    """
+    values: dict[bytes, bytes] = {}
+    for record in read_partition(connection, topic, partition):
+        if record is None or record.key is None:
+            continue
+        if record.value is None:
+            values.pop(record.key, None)
+        else:
+            values[record.key] = record.value
+    return values
