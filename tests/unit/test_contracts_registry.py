@@ -61,17 +61,17 @@ def server() -> Iterator[Answers]:
 
 
 @pytest.fixture
-def registry(server: Answers) -> Iterator[ConfluentRegistry]:
+def client(server: Answers) -> Iterator[ConfluentRegistry]:
     made = ConfluentRegistry(server.url)
     yield made
     made.close()
 
 
-def test_requests_are_the_interfaces_own(server: Answers, registry: ConfluentRegistry) -> None:
+def test_requests_are_the_interfaces_own(server: Answers, client: ConfluentRegistry) -> None:
     server.say(200, {"id": 7, "is_compatible": True})
-    assert registry.register("p.a/b-value", "string") == 7
-    assert registry.lookup("s", {"type": "long"}) == 7
-    assert registry.compatible("s", "string")
+    assert client.register("p.a/b-value", "string") == 7
+    assert client.lookup("s", {"type": "long"}) == 7
+    assert client.compatible("s", "string")
     base = "/apis/ccompat/v7"
     schema = {"schema": '"string"', "schemaType": "AVRO"}
     assert server.seen == [
@@ -81,24 +81,24 @@ def test_requests_are_the_interfaces_own(server: Answers, registry: ConfluentReg
     ]
 
 
-def test_levels_and_subjects(server: Answers, registry: ConfluentRegistry) -> None:
+def test_levels_and_subjects(server: Answers, client: ConfluentRegistry) -> None:
     server.say(200, {"compatibilityLevel": "NONE"})
-    assert registry.level() == "NONE"
+    assert client.level() == "NONE"
     server.say(200, {"compatibility": "FULL_TRANSITIVE"})
-    registry.set_level("FULL_TRANSITIVE")
+    client.set_level("FULL_TRANSITIVE")
     assert server.seen[-1] == (
         "PUT", "/apis/ccompat/v7/config", {"compatibility": "FULL_TRANSITIVE"}
     )  # fmt: skip
     server.say(200, ["a-value"])
-    assert registry.subjects() == ("a-value",)
+    assert client.subjects() == ("a-value",)
 
 
-def test_what_is_not_there_is_said_as_such(server: Answers, registry: ConfluentRegistry) -> None:
+def test_what_is_not_there_is_said_as_such(server: Answers, client: ConfluentRegistry) -> None:
     server.say(404, {"error_code": 40401, "message": "not found"})
-    assert registry.lookup("s", "string") is None
-    assert registry.compatible("s", "string")
+    assert client.lookup("s", "string") is None
+    assert client.compatible("s", "string")
     with pytest.raises(Poison, match="unknown_schema_id"):
-        registry.schema_of(5)
+        client.schema_of(5)
 
 
 @pytest.mark.parametrize(
@@ -110,16 +110,16 @@ def test_what_is_not_there_is_said_as_such(server: Answers, registry: ConfluentR
     ],
 )
 def test_schemas_are_parsed(
-    server: Answers, registry: ConfluentRegistry, answer: Any, schema: Any
+    server: Answers, client: ConfluentRegistry, answer: Any, schema: Any
 ) -> None:
     server.say(200, answer)
-    assert registry.schema_of(1) == schema
+    assert client.schema_of(1) == schema
 
 
-def test_a_schema_that_is_not_avro_is_poison(server: Answers, registry: ConfluentRegistry) -> None:
+def test_a_schema_that_is_not_avro_is_poison(server: Answers, client: ConfluentRegistry) -> None:
     server.say(200, {"schema": "{}", "schemaType": "JSON"})
     with pytest.raises(Poison, match="JSON"):
-        registry.schema_of(1)
+        client.schema_of(1)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_schema_that_is_not_avro_is_poison(server: Answers, registry: Confluen
 )
 def test_other_answers_are_judged(
     server: Answers,
-    registry: ConfluentRegistry,
+    client: ConfluentRegistry,
     status: int,
     body: Any,
     kind: type[LotgateError],
@@ -147,7 +147,7 @@ def test_other_answers_are_judged(
 ) -> None:
     server.say(status, body)
     with pytest.raises(kind) as caught:
-        registry.register("s", "string")
+        client.register("s", "string")
     assert caught.value.code == code
     if status == 409:
         assert "field b" in str(caught.value)
