@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import tenacity
 
 from connectors.sinks.evidence import EvidenceStore
+from streams.contracts.provisioning import dead_letter_spec, topic_spec
 from streams.contracts.topics import dead_letters, prefixed
-from streams.engine import Reader, reach
+from streams.engine import Reader, preflight, provision, reach
 from streams.errors import LotgateError, Transient
 from streams.evidence.records import STORED
 from streams.runtime.telemetry import Counters
@@ -44,11 +45,13 @@ class EvidenceConfig:
 
     Attributes:
         dsn: Connection string of the evidence database; never logged.
+        provision: Create missing topics.
         batch_records: Most records in one database transaction.
         session_timeout_ms: How long a dead writer keeps its partitions.
     """
 
     dsn: str = field(repr=False)
+    provision: bool = False
     batch_records: int = 500
     session_timeout_ms: int = 6_000
 
@@ -117,6 +120,7 @@ class EvidenceWriter:
         )
         self._counters = counters
         self._progressed = False
+        self._checked = False
         self.stop = threading.Event()
 
     def run(self) -> None:
@@ -146,6 +150,7 @@ class EvidenceWriter:
         self._progressed = False
         try:
             self._store.open()
+            self._check()
             with self._reader() as reader:
                 while not self.stop.is_set():
                     self._batch(reader)
@@ -156,6 +161,17 @@ class EvidenceWriter:
             log.warning("begins again from the stored positions: %s", error.message)
         finally:
             self._store.close()
+
+    def _check(self) -> None:
+        """Refuse to start on a broker that does not hold what is read here."""
+        if self._checked:
+            return
+        specs = [topic_spec(topic, self._connection) for topic in STORED]
+        specs.append(dead_letter_spec(self._connection.group, self._connection))
+        if self._config.provision:
+            provision(self._connection, specs)
+        preflight(self._connection, specs)
+        self._checked = True
 
     def _batch(self, reader: Reader) -> None:
         records = reader.poll(0.5, max_records=self._config.batch_records)

@@ -135,7 +135,7 @@ def dead_letter_row(record: ReadRecord) -> dict[str, Any]:
         "original_offset": number(told.get("offset"), LARGEST),
         "consumer_group": told.get("group", ""),
         "stage": told.get("stage", ""),
-        "error_class": told.get("error", ""),
+        "error_class": told.get("error") or told.get("error-class", ""),
         "code": told.get("code", ""),
         "message": told.get("message", ""),
     }
