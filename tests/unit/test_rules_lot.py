@@ -13,7 +13,7 @@ from streams.model.ids import derived_id
 from streams.model.messages import LotMessage
 from streams.rules import lot as rule
 from streams.rules.cases.plant import Plant
-from tests.laws.hold_facts import ack, edge, envelope, inspection, lot, lot_named, nonconformity
+from tests.laws.hold_facts import ack, edge, envelope, lot, lot_named, nonconformity
 from tests.laws.hold_oracle import Fact
 
 pytestmark = pytest.mark.urs("M4.1")
@@ -159,101 +159,6 @@ def test_each_target_has_its_own_command_and_hold_id() -> None:
     releases = {command.target: command.hold_id for command in made.commands[2:]}
     assert holds == releases
     assert len(set(holds.values())) == 2
-
-
-def test_a_minor_cause_stays_with_the_named_lot() -> None:
-    fact = nonconformity("N1", 1, ("1@A",), severity="minor")
-    made = plant(lot("1@A"), lot("2@A"), edge("1@A", "2@A"), fact)
-    assert {command.lot_id for command in made.commands} == {lot_named("1@A")}
-
-
-def test_two_paths_to_one_lot_give_one_command() -> None:
-    made = plant(
-        *(lot(f"{n}@A") for n in range(1, 5)),
-        edge("1@A", "2@A"),
-        edge("1@A", "3@A"),
-        edge("2@A", "4@A"),
-        edge("3@A", "4@A"),
-        opened(),
-    )
-    [command] = commands(made, "4@A")
-    assert command.cause.depth == 2
-    assert command.cause.from_lot == lot_named("2@A")
-    assert command.reason.endswith("through ulm/A/2, 2 steps from it")
-
-
-def test_a_late_edge_carries_the_hold_with_the_time_of_the_edge() -> None:
-    late = edge("1@A", "2@A", 7)
-    made = plant(lot("1@A"), lot("2@A"), opened(), late)
-    [command] = commands(made, "2@A")
-    assert command.envelope.recorded_at == late.envelope.recorded_at
-    assert command.envelope.correlation_id == opened().envelope.correlation_id
-
-
-def test_an_edge_taken_back_releases_nobody_and_asks_for_a_review() -> None:
-    facts: list[Fact] = [lot("1@A"), lot("2@A"), edge("1@A", "2@A"), opened()]
-    made = plant(*facts, edge("1@A", "2@A", 2, reverse=True))
-    assert view(made, "2@A").status == HoldStatus.HELD
-    assert "edge was taken back" in view(made, "2@A").note
-    made.run([opened("N2")])
-    assert [ref.cause_id for ref in view(made, "2@A").causes] == [NC1]
-    made.run([closed()])
-    assert commands(made, "2@A")[-1].action == "release"
-    made.run([opened(version=3)])
-    assert view(made, "2@A").status == HoldStatus.FREE
-
-
-def test_one_of_two_work_orders_taken_back_leaves_the_other_edge() -> None:
-    made = plant(
-        lot("2@A"),
-        edge("1@A", "2@A", 1, work_order="W1"),
-        edge("1@A", "2@A", 2, work_order="W2"),
-        edge("1@A", "2@A", 3, work_order="W1", reverse=True),
-        opened(),
-    )
-    assert len(commands(made, "2@A")) == 1
-
-
-def test_a_reversal_that_comes_before_its_edge_wins() -> None:
-    made = plant(lot("2@A"), edge("1@A", "2@A", 2, reverse=True), edge("1@A", "2@A"), opened())
-    assert commands(made, "2@A") == []
-
-
-def test_a_number_without_material_waits_and_holds_every_lot_of_the_number() -> None:
-    made = plant(opened(lots=("7",)))
-    assert view(made, "7").status == HoldStatus.WAITING
-    made.run([lot("7@A")])
-    assert len(commands(made, "7@A")) == 1
-    assert "several lots" not in view(made, "7@A").note
-    made.run([lot("7@B")])
-    assert len(commands(made, "7@B")) == 1
-    assert view(made, "7").status == HoldStatus.HELD
-    assert commands(made, "7") == []
-    assert view(made, "7").note == "stands for every lot with this number: ulm/A/7, ulm/B/7"
-    for name in ("7@A", "7@B"):
-        assert "several lots have that number: all of them are held" in view(made, name).note
-        assert view(made, name).causes[0].direct
-
-
-def test_a_minor_cause_by_number_reaches_the_lot_and_not_its_children() -> None:
-    fact = nonconformity("N1", 1, ("7",), severity="minor")
-    made = plant(lot("7@A"), lot("8@A"), edge("7@A", "8@A"), fact)
-    assert {command.lot_id for command in made.commands} == {lot_named("7@A")}
-
-
-def test_a_failed_inspection_holds_the_whole_family() -> None:
-    names = [f"{n}@A" for n in range(1, 8)]
-    made = plant(
-        *(lot(name) for name in names),
-        *(edge("1@A", name) for name in names[1:4]),
-        edge("2@A", "5@A"),
-        edge("3@A", "6@A"),
-        edge("4@A", "7@A"),
-        lot("99@A"),
-        inspection("I7", 1, ("1@A",)),
-    )
-    assert {command.lot_id for command in made.commands} == {lot_named(name) for name in names}
-    assert {command.cause.cause_id for command in made.commands} == {"inspection:erp:I7"}
 
 
 def test_a_read_back_changes_the_public_state_and_nothing_else() -> None:
