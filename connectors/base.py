@@ -6,11 +6,156 @@ call again with the same command. Loops, retries, commits and acks belong to `co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from streams.model.hold import HoldCommand, Prior, Share
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Up to where a source has been carried over, in the source's own words.
+
+    Attributes:
+        fields: What the source needs to go on exactly behind it; JSON values only.
+    """
+
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """A change record for a raw topic.
+
+    Attributes:
+        topic: Full name of the topic.
+        key: Key with its frame; None for a table without a key.
+        value: Value with its frame; None for a tombstone.
+        headers: Headers, the event id among them.
+        everywhere: One copy goes to every partition (a truncate concerns all keys).
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeadRow:
+    """A row that cannot be carried over, kept whole for a person.
+
+    Attributes:
+        key: Where the row stands in the source: its event id.
+        raw: The row's bytes as the source sent them.
+        table: Schema and table.
+        position: Position in the source's log, for people.
+        code: Stable code of the error.
+        cause: What is wrong, and what to do.
+    """
+
+    key: str
+    raw: bytes
+    table: str
+    position: str
+    code: str
+    cause: str
+
+
+@dataclass(slots=True)
+class Change:
+    """What a source hands over at once: a transaction, or one bounded chunk of it.
+
+    Attributes:
+        position: Where the source stands behind this change.
+        records: Records for the raw topics, in log order.
+        transaction: Avro body of one `SourceTransaction` chunk, or None.
+        dead: Rows that cannot be carried over.
+        rows: Row changes in it.
+        size: Bytes in it, about.
+        snapshot: It belongs to a snapshot, whose parts are best committed together.
+        barrier: It must be committed before the source goes on.
+    """
+
+    position: Position
+    records: list[RawRecord] = field(default_factory=list)
+    transaction: bytes | None = None
+    dead: list[DeadRow] = field(default_factory=list)
+    rows: int = 0
+    size: int = 0
+    snapshot: bool = False
+    barrier: bool = False
+
+
+class TableTopics(Protocol):
+    """Where a source's raw records go; the runner implements it."""
+
+    def bind(
+        self, topic: str, key: dict[str, Any] | None, value: dict[str, Any]
+    ) -> tuple[bytes, bytes]:
+        """Make a raw topic and its schemas ready before the first record of a table's shape.
+
+        Args:
+            topic: Full name of the topic.
+            key: Schema of the keys, None for a table without a key.
+            value: Schema of the values.
+
+        Returns:
+            The frames that stand before each key and each value.
+
+        Raises:
+            Misconfigured: The topic is missing, or the registry refuses the schema.
+            Transient: The broker or the registry is not available.
+        """
+        ...
+
+
+class Source(Protocol):
+    """A system whose changes are read in commit order.
+
+    The runner produces what `changes` yields, with its position, in one Kafka transaction, and
+    calls `confirm` only behind that transaction's commit.
+    """
+
+    name: str
+
+    def preflight(self) -> None:
+        """Check everything that must hold before reading.
+
+        Raises:
+            Misconfigured: Something is missing; says what to run or to change.
+            Transient: The system is not available; call again later.
+        """
+        ...
+
+    def changes(self, since: Position | None, topics: TableTopics) -> Iterator[Change | None]:
+        """Read changes, blocking while there are none.
+
+        Args:
+            since: The stored position; None for a source that was never read.
+            topics: Makes a table's topic ready.
+
+        Yields:
+            Changes in commit order; None whenever nothing more is at hand, so that the runner
+            can commit what it has and look up.
+
+        Raises:
+            Misconfigured: Position and source do not fit together, or a right is missing.
+            Transient: The connection broke; call again with the stored position.
+        """
+        ...
+
+    def confirm(self, upto: Position) -> None:
+        """Tell the system that everything up to here is durable elsewhere."""
+        ...
+
+    def close(self) -> None:
+        """Close connections. Safe to call twice."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Systems whose changes are read: each behind the `Source` protocol."""

@@ -1,0 +1,185 @@
+"""The one loop of all sources: changes and position in one Kafka transaction, then confirm."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from connectors.runner.source_batch import Batch, stored_position, transaction_frame
+from connectors.runner.source_topics import SourceTopics
+from connectors.sources.postgres import PostgresSource
+from streams.contracts.topics import TRANSLATE_INPUT
+from streams.engine import Transaction, reach
+from streams.errors import Misconfigured, Transient
+from streams.runtime import clock
+
+if TYPE_CHECKING:
+    from connectors.runner.source_config import SourceConfig
+    from streams.contracts.codec import Codec
+    from streams.runtime.connection import KafkaConnection
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 15.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class SourceHealth:
+    """What a probe may ask of a running source.
+
+    Attributes:
+        state: `starting`, `reading`, `waiting` (for something that is unavailable) or `ended`.
+        detail: What it waits for, for people.
+        rows: Row changes carried over since the start.
+        commits: Kafka transactions committed since the start.
+        committed_ms: When the last one was committed, milliseconds since 1970; 0 for never.
+        seen_ms: When the loop last looked up, milliseconds since 1970.
+    """
+
+    state: str = "starting"
+    detail: str = ""
+    rows: int = 0
+    commits: int = 0
+    committed_ms: int = 0
+    seen_ms: int = 0
+
+
+class SourceLoop:
+    """Runs one source until it is stopped.
+
+    Whatever goes wrong for a while, the loop goes back to the stored position with a new producer
+    and a new connection: there is one way to start, and it is taken every time.
+
+    Args:
+        config: The source.
+        connection: Where the broker is.
+        codec: Writes transaction records; its registry gives schemas their ids.
+        health: Is kept up to date.
+    """
+
+    def __init__(
+        self,
+        config: SourceConfig,
+        connection: KafkaConnection,
+        codec: Codec,
+        health: SourceHealth,
+    ) -> None:
+        self._config = config
+        self._connection = connection
+        self._codec = codec
+        self._health = health
+        self._topics = SourceTopics(config, connection, codec.registry)
+        self._stop = threading.Event()
+        self._source: PostgresSource | None = None
+        self._wait = FIRST_WAIT_S
+
+    def stop(self) -> None:
+        """Make `run` end soon; may be called from another thread."""
+        self._stop.set()
+        source = self._source
+        if source is not None:
+            source.stop()
+
+    def run(self) -> None:
+        """Read until stopped.
+
+        Raises:
+            Misconfigured: A person must change something; says what.
+            LotgateError: Another process took this source over.
+        """
+        try:
+            while not self._stop.is_set():
+                try:
+                    self._session()
+                except Transient as error:
+                    self._pause(error)
+        finally:
+            self._health.state = "ended"
+
+    def _pause(self, error: Transient) -> None:
+        if getattr(error, "record_fault", False):
+            raise Misconfigured(
+                f"The broker refuses a record of source {self._config.source}: {error.message}",
+                code="record_refused",
+                kept="nothing of the transaction is visible, the slot was not confirmed",
+                advice="raise max.message.bytes of the source's topics to what preflight names",
+            ) from error
+        if self._stop.is_set():
+            return
+        self._health.state, self._health.detail = "waiting", str(error)
+        _log.warning("source %s goes back and tries again: %s", self._config.source, error)
+        self._stop.wait(self._wait)
+        self._wait = min(self._wait * 2, LONGEST_WAIT_S)
+
+    def _session(self) -> None:
+        config = self._config
+        name = f"{self._connection.group}-{config.source}-source"
+        with Transaction(
+            self._connection, name, timeout_ms=config.transaction_timeout_ms
+        ) as transaction:
+            self._topics.prepare()
+            self._codec.prepare([TRANSLATE_INPUT], register=config.provision)
+            frame = transaction_frame(self._codec, clock.now())
+            since = stored_position(self._connection, self._topics, config)
+            batch = Batch(config, self._topics, transaction, frame)
+            source = self._source = PostgresSource(config.postgres(self._connection.prefix))
+            if self._stop.is_set():
+                source.stop()
+            try:
+                for change in source.changes(since, self._topics):
+                    self._health.seen_ms = clock.now_ms()
+                    if change is not None:
+                        batch.add(change)
+                        self._health.rows += change.rows
+                    due = change is None or change.barrier or batch.full
+                    if due and batch.position is not None:
+                        self._commit(batch, source)
+                    elif change is None:
+                        self._reading()
+            finally:
+                self._source = None
+                source.close()
+
+    def _reading(self) -> None:
+        self._health.state, self._health.detail = "reading", ""
+
+    def _commit(self, batch: Batch, source: PostgresSource) -> None:
+        position = batch.commit()
+        source.confirm(position)
+        reach("after_confirm")
+        self._wait = FIRST_WAIT_S
+        self._reading()
+        self._health.commits += 1
+        self._health.committed_ms = clock.now_ms()
+
+
+async def run_source(
+    config: SourceConfig,
+    connection: KafkaConnection,
+    codec: Codec,
+    *,
+    health: SourceHealth | None = None,
+) -> None:
+    """Run a source until cancelled.
+
+    Args:
+        config: The source.
+        connection: Where the broker is.
+        codec: Writes transaction records; its registry gives schemas their ids.
+        health: Kept up to date for probes.
+
+    Raises:
+        Misconfigured: A person must change something; says what.
+    """
+    loop = SourceLoop(config, connection, codec, health or SourceHealth())
+    running = asyncio.create_task(asyncio.to_thread(loop.run), name=f"source-{config.source}")
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        loop.stop()
+        await asyncio.wait({running})
+        running.result()
+        raise

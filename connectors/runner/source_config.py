@@ -1,0 +1,99 @@
+"""What a source process needs to know beyond where the broker is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from connectors.sources.postgres import PostgresSettings
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """When an open Kafka transaction is committed although more is at hand.
+
+    At idle none of them matters: a transaction is committed as soon as nothing more is at hand.
+
+    Attributes:
+        rows: Row changes.
+        bytes: Bytes, about.
+        seconds: Time since it began.
+        snapshot_rows: Row changes of a snapshot: one that fits is visible at once or not at all.
+        snapshot_bytes: Bytes of a snapshot.
+        snapshot_seconds: Time since it began, in a snapshot.
+    """
+
+    rows: int = 5_000
+    bytes: int = 8 * 1024 * 1024
+    seconds: float = 0.5
+    snapshot_rows: int = 200_000
+    snapshot_bytes: int = 256 * 1024 * 1024
+    snapshot_seconds: float = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """One source: a PostgreSQL database and where its changes go.
+
+    Attributes:
+        source: Source id, e.g. `erp`; part of topic names, event ids and positions.
+        translator: Name of the translator that understands its rows.
+        site: The plant whose lots it describes.
+        dsn: Connection string of a role with REPLICATION and SELECT on the published tables.
+        slot: Replication slot; created when missing.
+        publication: Publication; made by the database's administrator, never by us.
+        partition: This source's own partition of the positions topic.
+        tables: `schema.table` that must be published; empty accepts whatever is.
+        snapshot: `initial` reads the tables first; `no_data` starts with the next change.
+        provision: Create missing topics and register schemas.
+        raw_partitions: Partitions of a raw topic that is created.
+        mirror_debezium: Raw records exactly as Debezium's, placeholders included.
+        version: Version of the connector, as it stands in every record.
+        chunk_bytes: Most bytes of a transaction record before it is split.
+        idle_store_s: While nothing changes: least time between two stored positions.
+        check_s: Time between two checks of slot and publication.
+        transaction_timeout_ms: After this time the broker aborts a dead process's transaction.
+        limits: When a Kafka transaction is committed under load.
+    """
+
+    source: str
+    translator: str
+    site: str
+    dsn: str = field(repr=False)
+    slot: str
+    publication: str
+    partition: int
+    tables: tuple[str, ...] = ()
+    snapshot: Literal["initial", "no_data"] = "initial"
+    provision: bool = True
+    raw_partitions: int = 4
+    mirror_debezium: bool = False
+    version: str = ""
+    chunk_bytes: int = 1024 * 1024
+    idle_store_s: float = 10.0
+    check_s: float = 10.0
+    transaction_timeout_ms: int = 60_000
+    limits: BatchLimits = field(default_factory=BatchLimits)
+
+    def postgres(self, prefix: str) -> PostgresSettings:
+        """The settings of the source itself.
+
+        Args:
+            prefix: Installation prefix of topics.
+        """
+        return PostgresSettings(
+            source=self.source,
+            translator=self.translator,
+            site=self.site,
+            dsn=self.dsn,
+            slot=self.slot,
+            publication=self.publication,
+            prefix=prefix,
+            version=self.version,
+            tables=self.tables,
+            snapshot=self.snapshot,
+            mirror_debezium=self.mirror_debezium,
+            chunk_bytes=self.chunk_bytes,
+            idle_store_s=self.idle_store_s,
+            check_s=self.check_s,
+        )

@@ -1,0 +1,126 @@
+"""The topics of a source: checked or created at start, raw ones when a table first appears."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streams.contracts.provisioning import cdc_offsets_spec, dead_letter_spec, topic_spec
+from streams.contracts.topic_specs import TopicSpec
+from streams.contracts.topics import DAY_MS, RECORD_LIMIT_BYTES, TRANSLATE_INPUT
+from streams.engine import preflight, provision
+from streams.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from connectors.runner.source_config import SourceConfig
+    from streams.contracts.registry import Registry
+    from streams.runtime.connection import KafkaConnection
+
+RAW_RETENTION_MS = 30 * DAY_MS
+NO_FRAME = b""
+
+
+def frame(schema_id: int) -> bytes:
+    """What stands before an Avro body: a zero byte and the schema's id."""
+    return b"\0" + schema_id.to_bytes(4, "big")
+
+
+class SourceTopics:
+    """The topics that one source writes.
+
+    Args:
+        config: The source.
+        connection: Where the broker is.
+        registry: Where schemas get their ids.
+    """
+
+    def __init__(
+        self, config: SourceConfig, connection: KafkaConnection, registry: Registry
+    ) -> None:
+        self._config = config
+        self._connection = connection
+        self._registry = registry
+        self._partitions: dict[str, int] = {}
+        self._dead = dead_letter_spec(f"{connection.group}-{config.source}", connection)
+        self._offsets = cdc_offsets_spec(connection)
+        self._input = topic_spec(TRANSLATE_INPUT, connection)
+
+    @property
+    def dead_letters(self) -> str:
+        """Where rows go that cannot be carried."""
+        return self._dead.name
+
+    @property
+    def offsets(self) -> str:
+        """Where positions are kept."""
+        return self._offsets.name
+
+    @property
+    def transactions(self) -> str:
+        """Where the transaction records go."""
+        return self._input.name
+
+    def prepare(self) -> None:
+        """Create what is missing, if that is allowed, and check the rest.
+
+        Raises:
+            Misconfigured: A topic is missing or wrongly set.
+            Transient: The broker does not answer.
+        """
+        facts = self._ready([self._dead, self._offsets, self._input])
+        have = facts[self._offsets.name]
+        if not 0 <= self._config.partition < have:
+            raise Misconfigured(
+                f"Source {self._config.source} keeps its position in partition "
+                f"{self._config.partition} of {self._offsets.name}, which has {have}",
+                code="source_partition",
+                kept="nothing was read",
+                advice=f"set a partition from 0 to {have - 1} that no other source uses",
+            )
+
+    def bind(
+        self, topic: str, key: dict[str, Any] | None, value: dict[str, Any]
+    ) -> tuple[bytes, bytes]:
+        """See `connectors.base.TableTopics.bind`."""
+        spec = TopicSpec(
+            topic,
+            self._config.raw_partitions,
+            self._connection.replication_factor,
+            {
+                "cleanup.policy": "delete",
+                "retention.ms": str(RAW_RETENTION_MS),
+                "max.message.bytes": str(RECORD_LIMIT_BYTES),
+                "min.insync.replicas": str(self._connection.min_insync),
+            },
+        )
+        self._partitions.update(self._ready([spec]))
+        key_frame = NO_FRAME if key is None else frame(self._id(f"{topic}-key", key))
+        return key_frame, frame(self._id(f"{topic}-value", value))
+
+    def partitions(self, topic: str) -> int:
+        """Partitions of a raw topic that was bound."""
+        return self._partitions[topic]
+
+    def _id(self, subject: str, schema: dict[str, Any]) -> int:
+        try:
+            return self._registry.register(subject, schema)
+        except Misconfigured as error:
+            if error.code != "incompatible_schema":
+                raise
+            raise Misconfigured(
+                f"A table of source {self._config.source} changed in a way that readers of "
+                f"{subject} could not follow: {error.message}",
+                code="incompatible_schema",
+                kept="the slot keeps every change from there on; nothing was skipped",
+                advice=f"tell the readers, then set the compatibility of {subject} to NONE in the "
+                "registry, start this source, and set it back",
+            ) from error
+
+    def _ready(self, specs: list[TopicSpec]) -> dict[str, int]:
+        if self._config.provision:
+            provision(self._connection, specs)
+        facts = preflight(
+            self._connection,
+            specs,
+            transaction_timeout_ms=self._config.transaction_timeout_ms,
+        )
+        return {name: each.partitions for name, each in facts.items()}

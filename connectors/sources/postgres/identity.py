@@ -1,0 +1,43 @@
+"""Ids of row events: the same for every reader, on every replay."""
+
+from __future__ import annotations
+
+import hashlib
+
+from streams.model.ids import NAMESPACE, escaped
+
+_NAMESPACE = NAMESPACE.bytes
+
+
+def row_event(system_id: str, source: str, commit_lsn: int, ordinal: int) -> str:
+    """The id of a row change.
+
+    Args:
+        system_id: The server's identity.
+        source: Source id.
+        commit_lsn: Commit position of the transaction.
+        ordinal: 0-based place of the row among the transaction's row changes.
+    """
+    return f"pg:{system_id}:{source}:{commit_lsn:X}:{ordinal}"
+
+
+def snapshot_event(system_id: str, run: int, table: str, key: bytes, number: int) -> str:
+    """The id of a row read by a snapshot.
+
+    Args:
+        system_id: The server's identity.
+        run: The snapshot's log position; another run gives other ids.
+        table: `schema.table`.
+        key: The row's key, encoded; empty for a table without a key.
+        number: 0-based number of the row in the table, used without a key.
+    """
+    row = hashlib.sha256(key).hexdigest()[:32] if key else str(number)
+    return f"pg:{system_id}:snap:{run:X}:{table}:{row}"
+
+
+def event_uuid(text: str) -> bytes:
+    """The 16 bytes of `derived_id(text)`, made without a UUID object (a fifth of the time)."""
+    digest = bytearray(hashlib.sha1(_NAMESPACE + escaped(text).encode()).digest()[:16])  # noqa: S324 - uuid5 is made of SHA-1
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    return bytes(digest)

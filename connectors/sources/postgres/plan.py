@@ -1,0 +1,289 @@
+"""A table's plan: how its rows become bytes, worked out once per relation."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from connectors.sources.encoding import primitives as avro
+from connectors.sources.postgres import envelope
+from connectors.sources.postgres.pgoutput import UNCHANGED
+from connectors.sources.postgres.temporal import NoWireForm
+from connectors.sources.postgres.types import CELL_NULL, CELL_STRING, TypeFacts, wire_type
+from streams.errors import Misconfigured, Poison
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from connectors.sources.postgres.pgoutput import Cells, Relation
+    from connectors.sources.postgres.values import Encode
+
+PLACEHOLDER = b"__debezium_unavailable_value"
+"""What Debezium writes for a large value that did not change."""
+_DATA_FAULTS = (ValueError, OverflowError, IndexError, KeyError, struct.error)
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """What the catalogue says about a published table beyond what the log says.
+
+    Attributes:
+        primary_key: Columns of the primary key.
+        not_null: Columns that are declared not null.
+    """
+
+    primary_key: frozenset[str] = frozenset()
+    not_null: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Row:
+    """A row, encoded.
+
+    Attributes:
+        value: Avro body of the raw topic's `Value`.
+        cells: Map entries of the transaction record, one per column that has a value there.
+        absent: Columns whose unchanged large value the log does not repeat.
+        formless: Columns whose value has no form on the raw topic.
+    """
+
+    value: bytes
+    cells: list[bytes]
+    absent: list[str]
+    formless: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    field: str
+    schema: Any
+    encode: Encode
+    nullable: bool
+    zero: bytes
+    some: bytes
+    nothing: bytes
+    unchanged: bytes
+    cell_body: bool
+    cell_some: bytes
+    cell_nothing: bytes
+
+
+class TablePlan:
+    """How one table's rows are encoded.
+
+    Args:
+        relation: The table as the log describes it.
+        facts: What the catalogue adds.
+        types: Types that are not built in.
+        topic: The raw topic.
+        mirror: Do exactly as Debezium (nullability, placeholders, no `unavailable` field).
+
+    Raises:
+        Misconfigured: Two columns have one Avro name.
+    """
+
+    def __init__(
+        self,
+        relation: Relation,
+        facts: TableFacts,
+        types: Mapping[int, TypeFacts],
+        topic: str,
+        *,
+        mirror: bool = False,
+    ) -> None:
+        self.relation = relation
+        self.topic = topic
+        self.mirror = mirror
+        keys = _key_columns(relation, facts, mirror=mirror)
+        # Outside mirror mode all but the key may be null, so that adding or dropping a column
+        # is always a compatible change of the schema.
+        required = keys | facts.not_null if mirror else keys
+        self._columns = tuple(
+            _column(
+                column.name,
+                wire_type(column.oid, column.typmod, types, mirror=mirror),
+                nullable=column.name not in required,
+                mirror=mirror,
+            )
+            for column in relation.columns
+        )
+        self._refuse_collisions()
+        self._key = tuple(
+            index for index, column in enumerate(relation.columns) if column.name in keys
+        )
+        self.table_bytes = avro.string(relation.schema) + avro.string(relation.table)
+
+    @property
+    def key_schema(self) -> dict[str, Any] | None:
+        """Schema of the raw topic's keys; None for a table without a key."""
+        if not self._key:
+            return None
+        fields = [
+            {"name": self._columns[index].field, "type": self._columns[index].schema}
+            for index in self._key
+        ]
+        return envelope.key_schema(self.topic, _named_once(fields))
+
+    @property
+    def value_schema(self) -> dict[str, Any]:
+        """Schema of the raw topic's values."""
+        fields = [_member(column) for column in self._columns]
+        return envelope.value_schema(self.topic, _named_once(fields), mirror=self.mirror)
+
+    @property
+    def key_indexes(self) -> tuple[int, ...]:
+        """Places of the key's columns."""
+        return self._key
+
+    def key(self, cells: Cells) -> tuple[bytes | None, bytes]:
+        """Encode a row's key.
+
+        Returns:
+            The Avro body (None without a key) and the map of the transaction record.
+
+        Raises:
+            Poison: A key value cannot be encoded.
+        """
+        if not self._key:
+            return None, avro.NULL
+        bodies, entries = [], []
+        for index in self._key:
+            column, raw = self._columns[index], cells[index]
+            if raw is None:
+                bodies.append(column.zero)
+                entries.append(column.cell_nothing)
+                continue
+            body = self._encode(column, raw)
+            bodies.append(body)
+            entries.append(column.cell_some + (body if column.cell_body else avro.raw(raw)))
+        return b"".join(bodies), avro.array(entries)
+
+    def row(self, cells: Cells) -> Row:
+        """Encode a row.
+
+        Raises:
+            Poison: A value cannot be encoded; names the column.
+        """
+        values: list[bytes] = []
+        entries: list[bytes] = []
+        row = Row(b"", entries, [], [])
+        if len(cells) != len(self._columns):
+            raise self._poison("?", f"{len(cells)} values for {len(self._columns)} columns")
+        for column, raw in zip(self._columns, cells, strict=True):
+            if raw is None:
+                values.append(column.nothing)
+                entries.append(column.cell_nothing)
+            elif raw is UNCHANGED:
+                values.append(column.unchanged)
+                row.absent.append(column.name)
+            else:
+                self._value(column, raw, values, row)
+        row.value = b"".join(values)
+        return row
+
+    def _value(self, column: _Column, raw: bytes, values: list[bytes], row: Row) -> None:
+        try:
+            body = column.encode(raw)
+        except NoWireForm:
+            if not column.nullable and not self.mirror:
+                raise self._poison(column.name, f"{raw[:80]!r} has no form in a key") from None
+            values.append(column.nothing)
+            row.cells.append(column.cell_some + avro.raw(raw))
+            row.formless.append(column.name)
+        except _DATA_FAULTS as error:
+            raise self._poison(column.name, str(error)) from error
+        else:
+            values.append(column.some + body)
+            row.cells.append(column.cell_some + (body if column.cell_body else avro.raw(raw)))
+
+    def _encode(self, column: _Column, raw: bytes) -> bytes:
+        try:
+            return column.encode(raw)
+        except _DATA_FAULTS as error:
+            raise self._poison(column.name, str(error)) from error
+
+    def _poison(self, column: str, cause: str) -> Poison:
+        return Poison(
+            f"Column {column} of {self.relation.schema}.{self.relation.table} "
+            f"cannot be encoded: {cause}",
+            code="undecodable_row",
+            kept="the row's bytes and position are in the dead letter; other rows flow on",
+            advice="correct the value in the source, or report the type with these bytes",
+        )
+
+    def _refuse_collisions(self) -> None:
+        seen: dict[str, str] = {}
+        for column in self._columns:
+            other = seen.setdefault(column.field, column.name)
+            if other != column.name:
+                raise Misconfigured(
+                    f"Columns {other!r} and {column.name!r} of {self.relation.schema}."
+                    f"{self.relation.table} both become the field {column.field!r}",
+                    code="name_collision",
+                    advice="publish only one of them: ALTER PUBLICATION … SET TABLE … (columns)",
+                )
+
+
+def _key_columns(relation: Relation, facts: TableFacts, *, mirror: bool) -> frozenset[str]:
+    """The columns that identify a row in every change of it.
+
+    With an index as replica identity the log's old image has only the index's columns, so those
+    are the key; the primary key would be unknown in a delete.
+    """
+    flagged = frozenset(column.name for column in relation.columns if column.flagged)
+    if relation.identity == "f" or (relation.identity == "i" and mirror) or not flagged:
+        published = frozenset(column.name for column in relation.columns)
+        return facts.primary_key if facts.primary_key <= published else frozenset()
+    return flagged
+
+
+def _column(name: str, wire: Any, *, nullable: bool, mirror: bool) -> _Column:
+    entry = avro.string(name)
+    holder = wire.schema if isinstance(wire.schema, str) else wire.schema["type"]
+    placeholder = avro.raw(PLACEHOLDER) if holder in ("string", "bytes") else wire.zero
+    some = avro.SOME if nullable else b""
+    nothing = avro.NULL if nullable else wire.zero
+    return _Column(
+        name=name,
+        field=envelope.field_name(name),
+        schema=wire.schema,
+        encode=wire.encode,
+        nullable=nullable,
+        zero=wire.zero,
+        some=some,
+        nothing=nothing,
+        unchanged=some + placeholder if mirror else nothing,
+        cell_body=bool(wire.cell),
+        cell_some=entry + (wire.cell or CELL_STRING),
+        cell_nothing=entry + CELL_NULL,
+    )
+
+
+def _member(column: _Column) -> dict[str, Any]:
+    if not column.nullable:
+        return {"name": column.field, "type": column.schema}
+    return {"name": column.field, "type": ["null", column.schema], "default": None}
+
+
+def _named_once(fields: Iterable[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Define a named record at its first use and refer to it by name afterwards."""
+    seen: set[str] = set()
+
+    def walk(schema: Any) -> Any:
+        if isinstance(schema, list):
+            return [walk(branch) for branch in schema]
+        if not isinstance(schema, dict):
+            return schema
+        if schema["type"] == "array":
+            return {**schema, "items": walk(schema["items"])}
+        if schema["type"] != "record":
+            return schema
+        name = f"{schema['namespace']}.{schema['name']}"
+        if name in seen:
+            return name
+        seen.add(name)
+        return schema
+
+    return [{**field, "type": walk(field["type"])} for field in fields]

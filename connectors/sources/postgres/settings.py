@@ -1,0 +1,52 @@
+"""What a PostgreSQL source needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+SnapshotMode = Literal["initial", "no_data"]
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresSettings:
+    """Settings of one PostgreSQL source.
+
+    Attributes:
+        source: Source id, e.g. `erp`; part of topic names and event ids.
+        translator: Name of the translator that understands its rows.
+        site: The plant whose lots this source describes.
+        dsn: Connection string; the role needs REPLICATION and SELECT on the published tables.
+        slot: Replication slot; created when missing.
+        publication: Publication; never created or changed by us.
+        prefix: Installation prefix of topics; empty for none.
+        version: Version of the connector, as it stands in every record.
+        tables: `schema.table` that must be published; empty accepts whatever is.
+        snapshot: `initial` reads the tables first; `no_data` starts at the slot's first position.
+        mirror_debezium: Raw records exactly as Debezium's, also where that is a placeholder.
+        chunk_bytes: Most bytes of a transaction record before it is split.
+        record_bytes: Most bytes of one row in a record; a larger row becomes a dead letter.
+        idle_store_s: While nothing changes: least time between two stored positions.
+        check_s: Time between two checks of the slot.
+    """
+
+    source: str
+    translator: str
+    site: str
+    dsn: str = field(repr=False)
+    slot: str
+    publication: str
+    prefix: str = ""
+    version: str = ""
+    tables: tuple[str, ...] = ()
+    snapshot: SnapshotMode = "initial"
+    mirror_debezium: bool = False
+    chunk_bytes: int = 1024 * 1024
+    record_bytes: int = 2 * 1024 * 1024 - 64 * 1024
+    idle_store_s: float = 10.0
+    check_s: float = 10.0
+
+    @property
+    def name(self) -> str:
+        """The prefix of the raw topics: `[prefix.]cdc.<source>`."""
+        return f"{self.prefix}.cdc.{self.source}" if self.prefix else f"cdc.{self.source}"

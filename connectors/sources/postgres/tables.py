@@ -1,0 +1,102 @@
+"""The tables of a source as they stand in the log: plans, topics and frames, kept per relation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from connectors.sources.postgres.envelope import topic_part
+from connectors.sources.postgres.plan import TablePlan
+from streams.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from connectors.base import TableTopics
+    from connectors.sources.postgres.catalog import Catalog
+    from connectors.sources.postgres.pgoutput import Relation
+    from connectors.sources.postgres.settings import PostgresSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, ready to be written.
+
+    Attributes:
+        plan: How its rows are encoded.
+        name: `schema.table`.
+        key_frame: What stands before each key.
+        value_frame: What stands before each value.
+    """
+
+    plan: TablePlan
+    name: str
+    key_frame: bytes
+    value_frame: bytes
+
+
+class Tables:
+    """Makes and keeps the tables of a session.
+
+    Args:
+        settings: The source's settings.
+        catalog: The source's catalogue.
+        topics: Makes topics and schemas ready.
+    """
+
+    def __init__(self, settings: PostgresSettings, catalog: Catalog, topics: TableTopics) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        self._topics = topics
+        self._by_oid: dict[int, Table] = {}
+        self._owner: dict[str, str] = {}
+
+    def learn(self, relation: Relation) -> Table:
+        """Take note of a table's shape; its schema is registered before any row is written.
+
+        Raises:
+            Misconfigured: Two tables share a topic, or the registry refuses the schema.
+            Transient: Catalogue, broker or registry are not available.
+        """
+        known = self._by_oid.get(relation.oid)
+        if known is not None and known.plan.relation == relation:
+            return known
+        name = f"{relation.schema}.{relation.table}"
+        topic = self._topic(relation, name)
+        plan = TablePlan(
+            relation,
+            self._catalog.facts(relation.schema, relation.table),
+            self._catalog.types(),
+            topic,
+            mirror=self._settings.mirror_debezium,
+        )
+        frames = self._topics.bind(topic, plan.key_schema, plan.value_schema)
+        table = Table(plan, name, *frames)
+        self._by_oid[relation.oid] = table
+        return table
+
+    def table(self, oid: int) -> Table:
+        """The table of a relation that the log has described.
+
+        Raises:
+            Misconfigured: The log names a relation that it never described.
+        """
+        try:
+            return self._by_oid[oid]
+        except KeyError:
+            raise Misconfigured(
+                f"Source {self._settings.source}: the log names relation {oid} without describing "
+                "it first",
+                code="unknown_relation",
+                kept="nothing behind the stored position was confirmed",
+                advice="restart the source; if it repeats, report the server's version",
+            ) from None
+
+    def _topic(self, relation: Relation, name: str) -> str:
+        topic = f"{self._settings.name}.{topic_part(relation.schema)}.{topic_part(relation.table)}"
+        owner = self._owner.setdefault(topic, name)
+        if owner != name:
+            raise Misconfigured(
+                f"Tables {owner} and {name} would both be written to topic {topic}",
+                code="name_collision",
+                advice="publish only one of them, or rename one",
+            )
+        return topic

@@ -1,0 +1,245 @@
+"""How each PostgreSQL type travels: the same Avro types that Debezium registers by default.
+
+A type that is not listed travels as its text form; nothing is dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from connectors.sources.postgres import values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from connectors.sources.postgres.values import Encode
+
+# The branches of a transaction record's cell: null, boolean, long, string, bytes.
+CELL_NULL = b"\x00"
+CELL_BOOLEAN = b"\x02"
+CELL_LONG = b"\x04"
+CELL_STRING = b"\x06"
+CELL_BYTES = b"\x08"
+
+NUMERIC, MONEY, BIT, VARBIT = 1700, 790, 1560, 1562
+TIME, TIMESTAMP, TIMESTAMPTZ = 1083, 1114, 1184
+FULL_PRECISION = 6
+UNLIMITED_BITS = 2**31 - 1
+MONEY_PRECISION = 64
+"""The precision that Debezium writes for a decimal without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeFacts:
+    """What the catalogue says about a type.
+
+    Attributes:
+        name: The type's name.
+        kind: `b` base, `e` enum, `d` domain, `c` composite, `r` range, `m` multirange, `p` pseudo.
+        base: A domain's base type, else 0.
+        base_typmod: A domain's type modifier, else -1.
+        element: An array's element type, else 0.
+        delimiter: What separates elements of arrays of this type.
+        labels: An enum's labels in order.
+    """
+
+    name: str
+    kind: str
+    base: int = 0
+    base_typmod: int = -1
+    element: int = 0
+    delimiter: str = ","
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WireType:
+    """A column's type on the raw topic.
+
+    Attributes:
+        schema: The Avro type.
+        encode: From the server's text form to the Avro body.
+        cell: The branch of a transaction record's cell that has the same body, or empty: then
+            the cell is the server's text.
+        zero: The body that stands for "no value" where the schema allows no null.
+    """
+
+    schema: Any
+    encode: Encode
+    cell: bytes = b""
+    zero: bytes = field(default=b"\x00")
+
+
+def _named(base: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"type": base, "connect.version": 1, **more, "connect.name": name}
+
+
+def _decimal(precision: int, scale: int, encode: Encode, *, declared: bool = True) -> WireType:
+    parameters = {"scale": str(scale)}
+    if declared:
+        parameters["connect.decimal.precision"] = str(precision)
+    schema = {
+        "type": "bytes",
+        "scale": scale,
+        "precision": precision,
+        "connect.version": 1,
+        "connect.parameters": parameters,
+        "connect.name": "org.apache.kafka.connect.data.Decimal",
+        "logicalType": "decimal",
+    }
+    return WireType(schema, encode, zero=b"\x02\x00")
+
+
+_STRING = WireType("string", values.text, CELL_STRING)
+_FREE_DECIMAL = WireType(
+    {
+        "type": "record",
+        "name": "VariableScaleDecimal",
+        "namespace": "io.debezium.data",
+        "fields": [{"name": "scale", "type": "int"}, {"name": "value", "type": "bytes"}],
+        "connect.doc": "Variable scaled decimal",
+        "connect.version": 1,
+        "connect.name": "io.debezium.data.VariableScaleDecimal",
+    },
+    values.free_decimal,
+    zero=b"\x00\x02\x00",
+)
+_POINT = WireType(
+    {
+        "type": "record",
+        "name": "Point",
+        "namespace": "io.debezium.data.geometry",
+        "fields": [
+            {"name": "x", "type": "double"},
+            {"name": "y", "type": "double"},
+            {"name": "wkb", "type": ["null", "bytes"], "default": None},
+            {"name": "srid", "type": ["null", "int"], "default": None},
+        ],
+        "connect.doc": "Geometry (POINT)",
+        "connect.version": 1,
+        "connect.name": "io.debezium.data.geometry.Point",
+    },
+    values.point,
+    zero=bytes(18),
+)
+_DATA = "io.debezium.data"
+_CLOCK = "io.debezium.time"
+
+_FIXED: dict[int, WireType] = {
+    16: WireType("boolean", values.boolean, CELL_BOOLEAN),
+    17: WireType("bytes", values.bytea, CELL_BYTES),
+    20: WireType("long", values.long, CELL_LONG),
+    21: WireType({"type": "int", "connect.type": "int16"}, values.integer, CELL_LONG),
+    23: WireType("int", values.integer, CELL_LONG),
+    26: WireType("long", values.long, CELL_LONG),
+    114: WireType(_named("string", f"{_DATA}.Json"), values.text, CELL_STRING),
+    142: WireType(_named("string", f"{_DATA}.Xml"), values.text, CELL_STRING),
+    600: _POINT,
+    700: WireType("float", values.float32, zero=bytes(4)),
+    701: WireType("double", values.float64, zero=bytes(8)),
+    MONEY: _decimal(MONEY_PRECISION, 2, values.money, declared=False),
+    1082: WireType(_named("int", f"{_CLOCK}.Date"), values.date),
+    1186: WireType(_named("long", f"{_CLOCK}.MicroDuration"), values.interval),
+    1266: WireType(_named("string", f"{_CLOCK}.ZonedTime"), values.zoned_time),
+    2950: WireType(_named("string", f"{_DATA}.Uuid"), values.text, CELL_STRING),
+    3614: WireType(_named("string", f"{_DATA}.Tsvector"), values.text, CELL_STRING),
+    3802: WireType(_named("string", f"{_DATA}.Json"), values.text, CELL_STRING),
+}
+
+
+def _numeric(typmod: int) -> WireType:
+    if typmod < 0:
+        return _FREE_DECIMAL
+    packed = typmod - 4
+    precision, scale = packed >> 16 & 0xFFFF, ((packed & 0x7FF) ^ 0x400) - 0x400
+    if not 0 <= scale <= precision:
+        return _FREE_DECIMAL  # Avro's decimal has no such scale
+    return _decimal(precision, scale, values.decimal(scale))
+
+
+def _time(typmod: int) -> WireType:
+    if 0 <= typmod <= 3:
+        return WireType(_named("int", f"{_CLOCK}.Time"), values.time_millis)
+    return WireType(_named("long", f"{_CLOCK}.MicroTime"), values.time_micros)
+
+
+def _timestamp(typmod: int) -> WireType:
+    if 0 <= typmod <= 3:
+        return WireType(_named("long", f"{_CLOCK}.Timestamp"), values.timestamp_millis)
+    return WireType(_named("long", f"{_CLOCK}.MicroTimestamp"), values.timestamp_micros)
+
+
+def _timestamptz(typmod: int) -> WireType:
+    precision = typmod if typmod >= 0 else FULL_PRECISION
+    schema = _named("string", f"{_CLOCK}.ZonedTimestamp")
+    return WireType(schema, values.zoned_timestamp(precision))
+
+
+def _bits(typmod: int) -> WireType:
+    length = typmod if typmod >= 0 else UNLIMITED_BITS
+    parameters = {"connect.parameters": {"length": str(length)}}
+    return WireType(_named("bytes", f"{_DATA}.Bits", **parameters), values.bits)
+
+
+def _bit(typmod: int) -> WireType:
+    return WireType("boolean", values.bit) if typmod == 1 else _bits(typmod)
+
+
+_BY_MODIFIER: dict[int, Callable[[int], WireType]] = {
+    NUMERIC: _numeric,
+    TIME: _time,
+    TIMESTAMP: _timestamp,
+    TIMESTAMPTZ: _timestamptz,
+    BIT: _bit,
+    VARBIT: _bits,
+}
+
+
+def wire_type(
+    oid: int, typmod: int, types: Mapping[int, TypeFacts], *, mirror: bool = False
+) -> WireType:
+    """Choose how a column's type travels.
+
+    Args:
+        oid: The column's type.
+        typmod: The column's type modifier.
+        types: What the catalogue says about types that are not built in.
+        mirror: Do exactly as Debezium, also where that loses values.
+    """
+    if oid in _FIXED:
+        return _FIXED[oid]
+    if oid in _BY_MODIFIER:
+        return _BY_MODIFIER[oid](typmod)
+    facts = types.get(oid)
+    return _STRING if facts is None else _made(facts, typmod, types, mirror=mirror)
+
+
+def _made(
+    facts: TypeFacts, typmod: int, types: Mapping[int, TypeFacts], *, mirror: bool
+) -> WireType:
+    """A type that is made of others; what is not known travels as text."""
+    if facts.kind == "d":
+        return wire_type(facts.base, facts.base_typmod, types, mirror=mirror)
+    if facts.kind == "e":
+        return _enum(facts)
+    return _array(facts, typmod, types, mirror=mirror) if facts.element else _STRING
+
+
+def _enum(facts: TypeFacts) -> WireType:
+    parameters = {"connect.parameters": {"allowed": ",".join(facts.labels)}}
+    return WireType(_named("string", f"{_DATA}.Enum", **parameters), values.text, CELL_STRING)
+
+
+def _array(
+    facts: TypeFacts, typmod: int, types: Mapping[int, TypeFacts], *, mirror: bool
+) -> WireType:
+    element = wire_type(facts.element, typmod, types, mirror=mirror)
+    inner = types.get(facts.element)
+    nullable = not (mirror and inner is not None and inner.kind == "e")
+    delimiter = facts.delimiter.encode()
+    items = ["null", element.schema] if nullable else element.schema
+    return WireType(
+        {"type": "array", "items": items},
+        values.array_of(element.encode, nullable=nullable, delimiter=delimiter),
+    )

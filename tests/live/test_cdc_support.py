@@ -1,0 +1,253 @@
+"""What the live tests of the PostgreSQL source share; as a program: one source process.
+
+The program takes a JSON object on its command line and runs until it is ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from connectors.runner.source import SourceHealth, run_source
+from connectors.runner.source_config import SourceConfig
+from streams.contracts.catalog import Catalog
+from streams.contracts.codec import Codec
+from streams.contracts.registry import ConfluentRegistry
+from streams.contracts.topics import TRANSLATE_INPUT
+from streams.engine import arm, describe, read_partition
+from streams.errors import LotgateError
+from streams.runtime.connection import KafkaConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from streams.engine import Record
+    from streams.model.rows import SourceTransaction
+
+PUBLICATION = "lotgate"
+
+
+@dataclass
+class Rig:
+    """One database of its own, and topics of its own by an installation prefix.
+
+    Attributes:
+        dsn: Connection string of the database, as administrator.
+        bootstrap: The broker.
+        registry_url: The registry.
+        name: Unique name: the database's, the slot's and the topics' prefix.
+    """
+
+    dsn: str
+    bootstrap: str
+    registry_url: str
+    name: str
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def connection(self) -> KafkaConnection:
+        return KafkaConnection(self.bootstrap, prefix=self.name)
+
+    @property
+    def registry(self) -> ConfluentRegistry:
+        return ConfluentRegistry(self.registry_url)
+
+    def codec(self) -> Codec:
+        return Codec(Catalog.load(), self.registry, prefix=self.name)
+
+    def config(self, **more: Any) -> SourceConfig:
+        base = SourceConfig(
+            source="erp",
+            translator="tryton",
+            site="P1",
+            dsn=self.dsn,
+            slot=self.name,
+            publication=PUBLICATION,
+            partition=0,
+            version="0.1.0",
+            raw_partitions=2,
+        )
+        return replace(base, **more)
+
+    def sql(self, *statements: str) -> None:
+        """Run statements, each in its own transaction."""
+        with psycopg.connect(self.dsn, autocommit=True) as database:
+            for statement in statements:
+                database.execute(statement.encode())
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.dsn, autocommit=True) as database:
+            return database.execute(query.encode()).fetchall()
+
+    def start(self, fault: str = "", **more: Any) -> subprocess.Popen[bytes]:
+        """Start a source process."""
+        order = {
+            "dsn": self.dsn,
+            "bootstrap": self.bootstrap,
+            "registry": self.registry_url,
+            "name": self.name,
+            "fault": fault,
+            "more": more,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.live.test_cdc_support", json.dumps(order)],
+            stderr=subprocess.PIPE,
+        )
+        self.processes.append(process)
+        return process
+
+    @contextmanager
+    def running(self, **more: Any) -> Iterator[Running]:
+        """Run a source in this process, and end it with the block."""
+        running = Running(self, self.config(**more))
+        try:
+            yield running
+        finally:
+            running.stop()
+
+    def end(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+    def records(self, topic: str) -> list[Record]:
+        """All committed records of a topic, partition by partition."""
+        full = f"{self.name}.{topic}"
+        facts = describe(self.connection, [full])
+        if full not in facts:
+            return []
+        return [
+            record
+            for partition in range(facts[full].partitions)
+            for record in read_partition(self.connection, full, partition)
+            if record is not None
+        ]
+
+    def table(self, table: str) -> list[Record]:
+        return self.records(f"cdc.erp.public.{table}")
+
+    def transactions(self) -> list[SourceTransaction]:
+        codec = self.codec()
+        return [
+            codec.decode(TRANSLATE_INPUT, record.value or b"")
+            for record in self.records("lotgate-translate-input")
+        ]
+
+    def position(self) -> dict[str, Any]:
+        found = self.records("lotgate-cdc-offsets")
+        value: dict[str, Any] = json.loads(found[-1].value or b"{}")
+        return value
+
+
+class Running:
+    """A source in a thread of its own event loop."""
+
+    def __init__(self, rig: Rig, config: SourceConfig) -> None:
+        import threading
+
+        self.health = SourceHealth()
+        self.failure: BaseException | None = None
+        self._loop = asyncio.new_event_loop()
+        self._task: asyncio.Task[None] | None = None
+        self._rig = rig
+        self._config = config
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        async def main() -> None:
+            self._task = asyncio.current_task()
+            registry = self._rig.registry
+            codec = Codec(Catalog.load(), registry, prefix=self._rig.name)
+            try:
+                await run_source(self._config, self._rig.connection, codec, health=self.health)
+            except asyncio.CancelledError:
+                pass
+            except LotgateError as error:
+                self.failure = error
+            finally:
+                registry.close()
+
+        try:
+            self._loop.run_until_complete(main())
+        finally:
+            self._loop.close()
+
+    def stop(self) -> None:
+        while self._thread.is_alive() and self._task is None:
+            time.sleep(0.01)
+        if self._thread.is_alive() and self._task is not None:
+            self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+    def ended(self, timeout_s: float = 30) -> BaseException | None:
+        """Wait for the source to end by itself."""
+        self._thread.join(timeout_s)
+        assert not self._thread.is_alive(), "the source did not stop"
+        return self.failure
+
+
+def make_rig(admin_dsn: str, bootstrap: str, registry_url: str, *statements: str) -> Rig:
+    """A new database with a publication of all that the statements make."""
+    name = f"cdc{secrets.token_hex(4)}"
+    with psycopg.connect(admin_dsn, autocommit=True) as server:
+        server.execute(f"create database {name}".encode())
+    rig = Rig(make_conninfo(admin_dsn, dbname=name), bootstrap, registry_url, name)
+    rig.sql(*statements)
+    return rig
+
+
+def drop_rig(rig: Rig, admin_dsn: str) -> None:
+    """End what the rig started and drop slot and database."""
+    rig.end()
+    with psycopg.connect(admin_dsn, autocommit=True) as server:
+        slots = "select active_pid from pg_replication_slots where slot_name = %s"
+        until(lambda: server.execute(slots, (rig.name,)).fetchone() in (None, (None,)), "slot free")
+        server.execute(
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots "
+            "where slot_name = %s",
+            (rig.name,),
+        )
+        server.execute(f"drop database {rig.name} with (force)".encode())
+
+
+def until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any:
+    """Poll until something holds."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within {timeout_s} s: {what}")
+
+
+async def _program(order: dict[str, Any]) -> None:
+    rig = Rig(order["dsn"], order["bootstrap"], order["registry"], order["name"])
+    arm(order["fault"])
+    registry = rig.registry
+    codec = Codec(Catalog.load(), registry, prefix=rig.name)
+    task = asyncio.ensure_future(run_source(rig.config(**order["more"]), rig.connection, codec))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    asyncio.run(_program(json.loads(sys.argv[1])))
