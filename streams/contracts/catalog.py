@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import fastavro
 
-from streams.contracts.schema_tree import full_name, inline
+from streams.contracts.wire.schema_tree import full_name, inline
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:

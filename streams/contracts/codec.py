@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import fastavro
 
-from streams.contracts.schema_tree import self_contained, shape, title_of
 from streams.contracts.topics import RECORD_LIMIT_BYTES
+from streams.contracts.wire.frames import (
+    BAD_VALUE,
+    FRAME_BYTES,
+    frame,
+    judged,
+    read_plain,
+    schema_id_of,
+    wrong_end,
+)
 from streams.contracts.wire.plan import plan
 from streams.contracts.wire.reading import compile_reader
-from streams.contracts.wire.varints import TruncatedError
+from streams.contracts.wire.schema_tree import self_contained, shape, title_of
+from streams.contracts.wire.writers import WriterSchemas
 from streams.contracts.wire.writing import compile_writer
 from streams.errors import Misconfigured, Poison
 
@@ -22,18 +31,10 @@ if TYPE_CHECKING:
 
     from streams.contracts.catalog import Catalog
     from streams.contracts.registry import Registry
-    from streams.contracts.schema_tree import Schema
     from streams.contracts.topics import Topic
+    from streams.contracts.wire.schema_tree import Schema
 
 E = TypeVar("E")
-
-MAGIC = 0
-FRAME_BYTES = 5
-"""A zero byte, then the schema id as an unsigned 32-bit integer, big end first."""
-_ASK_AGAIN_S = 30.0
-"""How long an id that the registry did not know is not asked for again."""
-_REMEMBERED_UNKNOWN = 1024
-_BAD = (ValueError, ArithmeticError, TypeError, KeyError, AttributeError)
 
 
 @dataclass(slots=True)
@@ -83,10 +84,9 @@ class Codec:
     ) -> None:
         self.catalog = catalog
         self.registry = registry
-        self._prefix, self._group, self._limit, self._clock = prefix, group, limit, clock
+        self._prefix, self._group, self._limit = prefix, group, limit
         self._bindings: dict[str, _Binding] = {}
-        self._writers: dict[int, Schema] = {}
-        self._unknown: dict[int, tuple[float, Poison]] = {}
+        self._writers = WriterSchemas(registry, clock)
 
     def subject(self, topic: Topic[Any]) -> str:
         """The subject of a topic's values."""
@@ -124,9 +124,9 @@ class Codec:
                     kept="nothing was read or produced",
                     advice="run `lotgate schema publish` with this release against this registry",
                 )
-            binding.frame = bytes([MAGIC]) + found.to_bytes(4, "big")
+            binding.frame = frame(found)
             binding.readers[found] = self._own_reader(binding)
-            self._writers.setdefault(found, binding.schema)
+            self._writers.know(found, binding.schema)
 
     def encode(self, topic: Topic[E], event: E) -> bytes:
         """An event as the bytes of a record.
@@ -142,7 +142,7 @@ class Codec:
             )
         try:
             payload = binding.write(event, binding.frame)
-        except _BAD as error:
+        except BAD_VALUE as error:
             raise Poison(
                 f"A {type(event).__name__} does not fit {binding.subject}: {error}",
                 code="bad_value",
@@ -160,11 +160,9 @@ class Codec:
                 `bad_value`, `unreadable_schema`, `too_large`.
             Transient: `registry_unreachable`.
         """
-        if len(payload) < FRAME_BYTES or payload[0] != MAGIC:
-            raise _not_framed(payload)
+        schema_id = schema_id_of(payload)
         if len(payload) > self._limit:
             raise self._too_large(len(payload), topic)
-        schema_id = int.from_bytes(payload[1:FRAME_BYTES], "big")
         binding = self._binding(topic)
         reader = binding.readers.get(schema_id)
         if reader is None:
@@ -182,9 +180,7 @@ class Codec:
             Poison: As `decode`.
             Transient: `registry_unreachable`.
         """
-        if len(payload) < FRAME_BYTES or payload[0] != MAGIC:
-            raise _not_framed(payload)
-        writer = self._writer(int.from_bytes(payload[1:FRAME_BYTES], "big"))
+        writer = self._writers.schema(schema_id_of(payload))
         return title_of(writer), read_plain(payload, writer)
 
     def _binding(self, topic: Topic[Any]) -> _Binding:
@@ -206,7 +202,7 @@ class Codec:
         return binding
 
     def _reader_for(self, binding: _Binding, schema_id: int) -> Callable[[bytes], Any]:
-        writer = self._writer(schema_id)
+        writer = self._writers.schema(schema_id)
         same = shape(writer) == binding.shape
         reader = self._own_reader(binding) if same else _resolving_reader(binding, writer)
         binding.readers[schema_id] = reader
@@ -218,39 +214,13 @@ class Codec:
         def own(payload: bytes) -> Any:
             try:
                 value, end = read(payload, FRAME_BYTES)
-            except (IndexError, *_BAD) as error:
-                raise _judged(error, payload, binding.subject) from error
+            except (IndexError, *BAD_VALUE) as error:
+                raise judged(error, payload, binding.subject) from error
             if end != len(payload):
-                raise _wrong_end(end, len(payload), binding.subject)
+                raise wrong_end(end, len(payload), binding.subject)
             return value
 
         return own
-
-    def _writer(self, schema_id: int) -> Schema:
-        """The schema of an id, fetched once; an unknown one is asked for every 30 s at most."""
-        writer = self._writers.get(schema_id)
-        if writer is not None:
-            return writer
-        now = self._clock()
-        remembered = self._unknown.get(schema_id)
-        if remembered is not None and now < remembered[0]:
-            raise remembered[1]
-        try:
-            writer = self_contained(self.registry.schema_of(schema_id))
-            fastavro.parse_schema(writer)
-        except Poison as unknown:
-            if len(self._unknown) >= _REMEMBERED_UNKNOWN:
-                self._unknown.clear()
-            self._unknown[schema_id] = (now + _ASK_AGAIN_S, unknown)
-            raise
-        except (Misconfigured, fastavro.schema.SchemaParseException) as error:
-            raise Poison(
-                f"Schema id {schema_id} cannot be used for reading: {error}",
-                code="unreadable_schema",
-                advice="find the producer that registered it",
-            ) from error
-        self._writers[schema_id] = writer
-        return writer
 
     def _too_large(self, size: int, topic: Topic[Any]) -> Poison:
         return Poison(
@@ -258,28 +228,6 @@ class Codec:
             code="too_large",
             advice="split it at its source",
         )
-
-
-def read_plain(payload: bytes, writer: Schema, reader: Schema | None = None) -> Any:
-    """Decode a framed record as plain Python values, with schema resolution.
-
-    Args:
-        payload: The record, frame included.
-        writer: The schema it was written with, self-contained.
-        reader: The schema to read it as; default: the writer's.
-
-    Raises:
-        Poison: `truncated_body`, `trailing_bytes`, `bad_value`.
-    """
-    body = io.BytesIO(payload)
-    body.seek(FRAME_BYTES)
-    try:
-        value = fastavro.schemaless_reader(body, writer, reader)
-    except (EOFError, IndexError, MemoryError, *_BAD) as error:
-        raise _judged(error, payload, title_of(writer)) from error
-    if body.tell() != len(payload):
-        raise _wrong_end(body.tell(), len(payload), title_of(writer))
-    return value
 
 
 def _resolving_reader(binding: _Binding, writer: Schema) -> Callable[[bytes], Any]:
@@ -301,45 +249,7 @@ def _resolving_reader(binding: _Binding, writer: Schema) -> Callable[[bytes], An
                 code="unreadable_schema",
                 advice="publish the new form as a topic of its own beside this one",
             ) from error
-        except (IndexError, *_BAD) as error:
-            raise _judged(error, payload, binding.subject) from error
+        except (IndexError, *BAD_VALUE) as error:
+            raise judged(error, payload, binding.subject) from error
 
     return resolving
-
-
-def _not_framed(payload: bytes) -> Poison:
-    return Poison(
-        f"The record begins with {payload[:FRAME_BYTES].hex() or 'nothing'}, not with a zero byte "
-        "and a schema id",
-        code="not_framed",
-        advice="find the producer; it does not write through the schema registry",
-    )
-
-
-def _judged(error: BaseException, payload: bytes, where: str) -> Poison:
-    """Tell a body that was cut from one that is wrong."""
-    cut = isinstance(error, EOFError | IndexError | TruncatedError)
-    if isinstance(error, UnicodeDecodeError):
-        # A text cut inside a character is cut, not wrong.
-        cut = error.reason == "unexpected end of data" and payload.endswith(error.object)
-    if cut:
-        return _wrong_end(len(payload) + 1, len(payload), where)
-    return Poison(
-        f"A record for {where} holds a value that its schema does not allow: {error}",
-        code="bad_value",
-        advice="compare the record's bytes with its producer's version",
-    )
-
-
-def _wrong_end(end: int, size: int, where: str) -> Poison:
-    if end > size:
-        return Poison(
-            f"A record for {where} ends after {size} bytes, before its last value",
-            code="truncated_body",
-            advice="fetch it again from its source; these bytes are not complete",
-        )
-    return Poison(
-        f"A record for {where} goes on for {size - end} bytes after its last value",
-        code="trailing_bytes",
-        advice="compare its schema id with its producer; the id may be another schema's",
-    )

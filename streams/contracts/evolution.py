@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from streams.contracts.schema_tree import full_name, named_types, self_contained, title_of
+from streams.contracts.wire.schema_tree import full_name, named_types, self_contained, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from streams.contracts.catalog import Declaration
-    from streams.contracts.schema_tree import Schema
+    from streams.contracts.wire.schema_tree import Schema
 
 _PROMOTES = {
     "int": {"long", "float", "double"},

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from streams.contracts.evolution import problems
 from streams.contracts.registry import FULL_TRANSITIVE, unknown_id
-from streams.contracts.schema_tree import self_contained, shape
+from streams.contracts.wire.schema_tree import self_contained, shape
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.contracts.schema_tree import Schema
+    from streams.contracts.wire.schema_tree import Schema
 
 
 class FileRegistry:

@@ -15,7 +15,7 @@ import httpx
 from streams.errors import LotgateError, Misconfigured, Poison, Transient
 
 if TYPE_CHECKING:
-    from streams.contracts.schema_tree import Schema
+    from streams.contracts.wire.schema_tree import Schema
 
 FULL_TRANSITIVE = "FULL_TRANSITIVE"
 """The level of facts: every version reads every other, whichever was first."""

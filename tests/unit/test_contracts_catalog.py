@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streams.contracts.catalog import Catalog
-from streams.contracts.schema_tree import inline, self_contained, shape, title_of
+from streams.contracts.wire.schema_tree import inline, self_contained, shape, title_of
 from streams.errors import Misconfigured
 
 

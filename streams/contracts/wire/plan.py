@@ -24,7 +24,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from streams.contracts.schema_tree import full_name, title_of
+from streams.contracts.wire.schema_tree import full_name, title_of
 from streams.errors import Misconfigured
 
 _SCALARS: dict[tuple[str, str], type] = {
