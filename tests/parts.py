@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 def temporary_stack(cache: Path) -> Iterator[Stack]:
     """Lend a stack in a directory of its own and end all it started, however the block ends."""
     with tempfile.TemporaryDirectory(prefix="lotgate-") as folder:
-        # The database's own user must be able to enter when root runs the tests.
-        Path(folder).chmod(0o755)
         stack = Stack(Path(folder), cache=cache)
         missing = stack.missing_requirements()
         assert not missing, "\n".join(missing)

@@ -89,10 +89,11 @@ def test_a_folder_that_the_database_user_cannot_enter_is_named(tmp_path: Path) -
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     stranger = (2**31 - 2, 2**31 - 2)
-    sentence = requirements.entry_sentence(closed / "below", stranger)
+    sentence = requirements.entry_sentence(closed / "below", stranger, passes=False)
     assert sentence is not None
     assert "chmod o+x" in sentence
-    assert requirements.entry_sentence(closed, None) is None
+    assert requirements.entry_sentence(closed, None, passes=False) is None
+    assert requirements.entry_sentence(closed, stranger, passes=True) is None
 
 
 def test_a_secret_is_drawn_once_and_private(tmp_path: Path) -> None:

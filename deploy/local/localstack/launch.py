@@ -1,6 +1,6 @@
 """Start one program in its own session and leave a record of it, whatever happens to the caller.
 
-Run as a script: `launch.py RECORD LOG FOLDER UID GID PROGRAM [ARGUMENT...]`. The program's own
+Run as a script: `launch.py RECORD LOG FOLDER PROGRAM [ARGUMENT...]`. The program's own
 process writes the record before it becomes the program, so there is no moment at which it runs
 unrecorded, also when the caller is killed in between. Ends with 0 once the program runs.
 """
@@ -12,9 +12,6 @@ import os
 import sys
 from pathlib import Path
 
-KEEP = -1
-"""As user or group id: do not change it."""
-
 
 def start_ticks(pid: int) -> int:
     """Return when a process started, in clock ticks since boot (field 22 of its stat line)."""
@@ -23,7 +20,7 @@ def start_ticks(pid: int) -> int:
     return int(line.rpartition(")")[2].split()[19])
 
 
-def _become(record: Path, log: str, folder: str, ids: tuple[int, int], argv: list[str]) -> None:
+def _become(record: Path, log: str, folder: str, argv: list[str]) -> None:
     os.setsid()
     pid = os.getpid()
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -35,23 +32,18 @@ def _become(record: Path, log: str, folder: str, ids: tuple[int, int], argv: lis
     text = {"pid": pid, "started": start_ticks(pid), "boot": boot, "program": argv[0]}
     staging.write_text(json.dumps(text), encoding="utf-8")
     staging.replace(record)
-    user, group = ids
-    if user != KEEP:
-        os.setgroups([])
-        os.setgid(group)
-        os.setuid(user)
     os.chdir(folder)
     os.execv(argv[0], argv)  # noqa: S606 - becoming the program is the purpose
 
 
 def main(arguments: list[str]) -> int:
     """Start the program; return 0 if it runs, 1 with the reason on standard error if not."""
-    record, log, folder, user, group, *argv = arguments
+    record, log, folder, *argv = arguments
     heard, said = os.pipe()
     if os.fork() == 0:
         os.close(heard)
         try:
-            _become(Path(record), log, folder, (int(user), int(group)), argv)
+            _become(Path(record), log, folder, argv)
         except BaseException as error:  # noqa: BLE001 - the child must never return into the caller
             os.write(said, f"{argv[0]}: {error}".encode())
         os._exit(127)

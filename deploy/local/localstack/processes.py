@@ -79,13 +79,11 @@ class Command:
         argv: Program and arguments; the program as an absolute path.
         env: The whole environment; the starter's own is used where it is None.
         folder: Working directory.
-        user: User and group id to run as, or None for the starter's own.
     """
 
     argv: Sequence[str]
     env: Mapping[str, str] | None = None
     folder: Path = Path("/")
-    user: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,10 +109,9 @@ class Process:
 
     def start(self, command: Command) -> None:
         """Start the process; its record exists when this returns."""
-        user, group = command.user or (launch.KEEP, launch.KEEP)
         launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(self.record), str(self.log)]
         ended = subprocess.run(
-            [*launcher, str(command.folder), str(user), str(group), *command.argv],
+            [*launcher, str(command.folder), *command.argv],
             env=None if command.env is None else dict(command.env),
             stdin=subprocess.DEVNULL,
             capture_output=True,

