@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.parts", "tests.evidence_report"]
+pytest_plugins = ["tests.parts", "tests.evidence_report", "tests.erp_fixtures"]

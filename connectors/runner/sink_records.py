@@ -146,14 +146,14 @@ def letter_of(record: Record, error: BaseException, config: SinkConfig, attempts
         "timestamp": str(record.timestamp_ms),
         "group": config.component,
         "stage": config.component,
-        "error-class": type(error).__name__,
+        "error": type(error).__qualname__,
         "code": ours.code if ours else "unforeseen",
-        "message": (ours.message if ours else str(error))[:TEXT_LIMIT],
-        "kept": (ours.kept if ours else "")[:TEXT_LIMIT],
+        "message": str(error)[:TEXT_LIMIT],
         "advice": (ours.advice if ours else "")[:TEXT_LIMIT],
         "stack": stack[-STACK_LIMIT:],
         "build": config.build,
         "attempts": str(attempts),
+        "cause": f"{record.topic}[{record.partition}]@{record.offset}",
     }
     told = tuple((LETTER + name, text.encode()) for name, text in story.items() if text)
     kept = tuple(pair for pair in record.headers if not pair[0].startswith(LETTER))

@@ -49,20 +49,21 @@ class TrytonCase:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        self._colleague = Colleague(ground, ground.shipper)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._colleague.close()
 
     def lot(self) -> str:
         """A new lot with 10 free and 3 reserved by a delivery; its number."""
-        colleague = Colleague(self._ground, self._ground.shipper)
-        number = colleague.lot(13)
-        colleague.delivery(number, 3, "assign_try")
-        colleague.close()
+        number = self._colleague.lot(13)
+        self._colleague.delivery(number, 3, "assign_try")
         return number
 
     def more(self, number: str) -> None:
         """2 more of the lot arrive."""
-        colleague = Colleague(self._ground, self._ground.shipper)
-        colleague.book(number, 2, "", "STO")
-        colleague.close()
+        self._colleague.book(number, 2, "", "STO")
 
     def sink(self, fate: Callable[[int, httpx.Request], None] | None = None) -> Sink:
         return self._ground.sink(Wire(fate) if fate else None)
@@ -82,7 +83,9 @@ class TrytonCase:
     def effects(self, number: str) -> list[tuple[str, str]]:
         """Effects at the target that were finished, without those taken back."""
         found = self._ground.transfers(f"hold-{number}")
-        return [(reference.split(":")[0], state) for reference, state, _ in found if state == "done"]
+        return [
+            (reference.split(":")[0], state) for reference, state, _ in found if state == "done"
+        ]
 
     def unfinished(self, number: str) -> list[str]:
         """Effects that were begun and are neither finished nor taken back."""

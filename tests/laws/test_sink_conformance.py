@@ -15,7 +15,7 @@ from streams.model.hold import AckResult, HoldAction
 from tests.laws.sink_cases import CASES, Died, TrytonCase, closing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.live.tryton_goods import Ground
 
@@ -24,8 +24,10 @@ LONGEST = 60
 
 
 @pytest.fixture(params=sorted(CASES))
-def target(request: pytest.FixtureRequest, erp: Ground) -> TrytonCase:
-    return CASES[request.param](erp)
+def target(request: pytest.FixtureRequest, erp: Ground) -> Iterator[TrytonCase]:
+    case = CASES[request.param](erp)
+    yield case
+    case.close()
 
 
 def test_every_hold_connector_is_covered() -> None:

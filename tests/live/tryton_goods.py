@@ -1,4 +1,4 @@
-"""Goods for tests of the hold sink: lots, receipts, deliveries, booked as a colleague books them."""
+"""Goods for tests of the hold sink: lots and deliveries, booked as a colleague books them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OUT = "stock.shipment.out"
-RESIN = "RM-RESIN"
+RESIN, HOUSING = "RM-RESIN", "IM-HOUSING"
 WHEN = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 _numbers = itertools.count(time.time_ns())
@@ -95,6 +95,7 @@ class Colleague:
                 "Accept": "application/json",
             },
         )
+        self._known: dict[str, int] = {}
 
     def close(self) -> None:
         self._http.close()
@@ -105,8 +106,12 @@ class Colleague:
         return found
 
     def one(self, model: str, *domain: Any) -> int:
-        (found,) = self.find(model, list(domain), "id")
-        return int(found["id"])
+        """The id of the one record that fits; asked for once."""
+        question = f"{model} {domain}"
+        if question not in self._known:
+            (found,) = self.find(model, list(domain), "id")
+            self._known[question] = int(found["id"])
+        return self._known[question]
 
     def create(self, model: str, values: Mapping[str, Any]) -> int:
         answer = self._http.post(model, content=json.dumps(values))
@@ -128,13 +133,13 @@ class Colleague:
     def place(self, code: str) -> int:
         return self.one("stock.location", ["code", "=", code])
 
-    def lot(self, quantity: float = 0, place: str = "STO") -> str:
-        """A new lot of resin, with stock if a quantity is given; its number."""
+    def lot(self, quantity: float = 0, material: str = RESIN) -> str:
+        """A new lot, with stock if a quantity is given; its number."""
         number = f"T-{next(_numbers)}"
-        product = self.one("product.product", ["code", "=", RESIN])
+        product = self.one("product.product", ["code", "=", material])
         self.create("stock.lot", {"number": number, "product": product})
         if quantity:
-            self.book(number, quantity, "", place)
+            self.book(number, quantity, "", "STO")
         return number
 
     def book(self, number: str, quantity: float, source: str, target: str) -> None:

@@ -44,11 +44,11 @@ async def quarantine_of(talk: Talk, code: str) -> int:
     """Id of the quarantine location.
 
     Raises:
-        Misconfigured: There is no storage location with that code, several, or it lies inside a
-            warehouse, where the ERP would go on picking from it.
+        Misconfigured: There is no storage location with that code, there are several, or it has a
+            parent: inside a warehouse the ERP would go on picking from it.
     """
     found = await talk.search(
-        "stock.location", [["code", "=", code], ["type", "=", "storage"]], ("warehouse", "parent")
+        "stock.location", [["code", "=", code], ["type", "=", "storage"]], ("parent",)
     )
     if len(found) != 1:
         raise Misconfigured(
@@ -56,9 +56,9 @@ async def quarantine_of(talk: Talk, code: str) -> int:
             code="erp_quarantine",
             advice=f"create one storage location {code} without parent, outside every warehouse",
         )
-    if found[0].get("warehouse") or found[0].get("parent"):
+    if found[0].get("parent"):
         raise Misconfigured(
-            f"the ERP's quarantine location {code} lies inside a warehouse",
+            f"the ERP's quarantine location {code} lies inside another location",
             code="erp_quarantine",
             advice=f"empty the parent of {code}, so that no document picks from it",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ class TrytonConfig:
     """One Tryton database and how far the sink may go in it.
 
     Attributes:
-        url: Address of the server without path, e.g. `https://erp.example.org`.
-        database: Name of the Tryton database.
+        url: Address of the server with the database, e.g. `https://erp.example.org/plant`.
         key_file: File with the REST key (a user application of kind `rest`); it is read again
             when the server refuses it, so that a key can be changed while the sink runs.
+        key: The key itself, where there is no file.
         company: Id of the company whose stock is meant.
         target: The name commands use for this system.
         quarantine: Code of the quarantine location. It must lie outside every warehouse.
@@ -31,8 +31,8 @@ class TrytonConfig:
     """
 
     url: str
-    database: str
-    key_file: Path
+    key_file: Path | None = None
+    key: str = field(default="", repr=False)
     company: int = 1
     target: str = "erp"
     quarantine: str = "QUA"

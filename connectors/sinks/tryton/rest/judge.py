@@ -1,8 +1,9 @@
 """What an answer of Tryton's REST API means. Pure: one table, no call is made here.
 
 Tryton answers a `UserError` and a `UserWarning` alike with 400 and a JSON message. Both are a
-person's business: a warning is never confirmed by machine. A button that wants an inspection
-answers 200 with a wizard to open; nothing was done then.
+person's business: a warning is never confirmed by machine. A button that wants a dialogue first
+(an inspection, say) answers 400 with an empty page, or through other protocols 200 with the
+dialogue to open; nothing was done then.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from streams.errors import LotgateError, Misconfigured, Poison, Transient, Unkno
 NOT_CALLABLE = "You can not call"
 """How Tryton begins its refusal of a button whose document is in another state."""
 TEXT_LIMIT = 400
+_EMPTY_PAGE = "<p></p>"
+"""What the page of a 400 holds when the error has no text: a button asks for a dialogue."""
 
 _KEPT_COMMAND = "the command with its bytes and position"
 
@@ -73,7 +76,7 @@ def failure_of(call: Call, status: int, body: Any, text: str) -> LotgateError | 
         case _ if 200 <= status < 300:
             failure = _wizard(call, body)
         case 400:
-            failure = _refusal(call, said)
+            failure = _refusal(call, said, empty=body is None and _EMPTY_PAGE in text)
         case 401 | 403:
             failure = _denied(call, status)
         case 404 | 409 | 410 | 423:
@@ -124,16 +127,22 @@ def _wizard(call: Call, body: Any) -> Poison | None:
     action = body if isinstance(body, dict) else None
     if action is None or not str(action.get("type", "")).startswith("ir.action"):
         return None
-    name = action.get("wiz_name") or action.get("name") or action["type"]
+    return _wants_dialogue(call, str(action.get("wiz_name") or action.get("name") or "unnamed"))
+
+
+def _wants_dialogue(call: Call, name: str) -> Poison:
     return Poison(
         f"the ERP answered {call} with a dialogue ({name}) instead of doing it",
         code="erp_wants_dialogue",
         kept=_KEPT_COMMAND,
-        advice=f"a person must finish {name} in the ERP, then replay the command",
+        advice="a person must press the button in the ERP and finish the dialogue, e.g. an "
+        "inspection; then replay the command",
     )
 
 
-def _refusal(call: Call, said: str) -> LotgateError:
+def _refusal(call: Call, said: str, *, empty: bool) -> LotgateError:
+    if empty:
+        return _wants_dialogue(call, "unnamed")
     if said.startswith(NOT_CALLABLE):
         return Moved(f"the ERP refused {call}: {said}")
     return Poison(

@@ -44,7 +44,7 @@ class Wire:
         self._config = config
         self._key = ""
         self._client = httpx.AsyncClient(
-            base_url=f"{config.url.rstrip('/')}/{config.database}/rest/model/",
+            base_url=f"{config.url.rstrip('/')}/rest/model/",
             timeout=httpx.Timeout(config.timeout_s, connect=config.connect_timeout_s),
             transport=transport,
             # An inactive lot still ships, so it must be found like any other.
@@ -78,21 +78,14 @@ class Wire:
         await self._client.aclose()
 
     def _read_key(self) -> str:
-        path = self._config.key_file
-        try:
-            key = path.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise Misconfigured(
-                f"the ERP's key file {path} cannot be read: {error.strerror}",
-                code="erp_key_file",
-                advice="write the REST key of the connector's ERP user into it",
-            ) from error
+        path, key = self._config.key_file, self._config.key
+        if path is not None:
+            try:
+                key = path.read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise _key_problem(f"the ERP's key file {path} cannot be read: {error}") from error
         if not key or not key.isascii() or not key.isprintable():
-            raise Misconfigured(
-                f"the ERP's key file {path} holds no usable key",
-                code="erp_key_file",
-                advice="write the REST key of the connector's ERP user into it",
-            )
+            raise _key_problem(f"there is no usable ERP key in {path or 'the settings'}")
         return key
 
     async def _once(self, call: Call, fields: Sequence[tuple[str, str]], body: Any) -> Any:
@@ -152,6 +145,11 @@ class Talk:
         if not isinstance(answer, dict) or "id" not in answer:
             raise _odd(f"POST {path}", answer)
         return answer
+
+
+def _key_problem(story: str) -> Misconfigured:
+    advice = "give the REST key of the connector's ERP user, best in a file that can be renewed"
+    return Misconfigured(story, code="erp_key", advice=advice)
 
 
 def _asked(fields: Sequence[str]) -> list[tuple[str, str]]:

@@ -1,0 +1,133 @@
+"""A hold sink's topics on a real broker, and a running loop to be looked at from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from connectors.runner.sink import run_sink
+from connectors.runner.sink_config import Retrying, SinkConfig
+from streams.contracts.catalog import load_catalog
+from streams.contracts.codec import Codec
+from streams.contracts.file_registry import FileRegistry
+from streams.contracts.provisioning import dead_letter_spec, topic_spec
+from streams.contracts.topics import HOLD_ACKS, HOLD_COMMANDS
+from streams.engine import Record, Transaction, provision, read_partition
+from streams.model.hold import Enforcement
+from streams.runtime.connection import KafkaConnection
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from connectors.base import Sink
+    from streams.model.hold import HoldAck, HoldCommand
+
+_numbers = itertools.count()
+QUICK = Retrying(first_s=0.05, longest_s=0.3, unknown_s=0.3, reads=2, read_pause_s=0.1)
+
+
+class Bench:
+    """The topics of one installation.
+
+    Args:
+        bootstrap: The broker.
+        folder: For the schema registry's file.
+        prefix: Installation prefix; a new one if none is given.
+    """
+
+    def __init__(self, bootstrap: str, folder: Path, prefix: str = "") -> None:
+        self.prefix = prefix or f"sink{os.getpid()}x{next(_numbers)}"
+        self.connection = KafkaConnection(bootstrap, self.prefix)
+        self.registry = folder / "registry.json"
+        self.codec = Codec(load_catalog(), FileRegistry(self.registry), self.prefix)
+        self.codec.prepare([HOLD_COMMANDS, HOLD_ACKS], register=True)
+        self.config = SinkConfig(
+            prefix=self.prefix,
+            enforcement=Enforcement.ENFORCE,
+            session_timeout_s=10,
+            build="test",
+            retrying=QUICK,
+        )
+        specs = [
+            topic_spec(HOLD_COMMANDS, self.connection),
+            topic_spec(HOLD_ACKS, self.connection),
+            dead_letter_spec(self.config.component, self.connection),
+        ]
+        provision(self.connection, specs)
+        self._writer = Transaction(self.connection, f"{self.prefix}-writer")
+        self._writer.open()
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def send(self, *commands: HoldCommand) -> None:
+        """Publish commands in one transaction."""
+        self.send_bytes(
+            *((c.lot_id.encode(), self.codec.encode(HOLD_COMMANDS, c)) for c in commands)
+        )
+
+    def send_bytes(self, *records: tuple[bytes, bytes]) -> None:
+        """Publish anything as commands."""
+        self._writer.begin()
+        for key, value in records:
+            self._writer.produce(self.config.commands, key, value, [("traceparent", b"00-1-2-01")])
+        self._writer.commit()
+
+    def acks(self) -> list[HoldAck]:
+        """All acks so far."""
+        records = self._records(self.config.acks, HOLD_ACKS.partitions)
+        return [self.codec.decode(HOLD_ACKS, r.value) for r in records if r.value is not None]
+
+    def letters(self) -> list[Record]:
+        """All dead letters so far."""
+        return self._records(self.config.dead_letters, 1)
+
+    def commands(self) -> list[Record]:
+        """All commands so far."""
+        return self._records(self.config.commands, HOLD_COMMANDS.partitions)
+
+    def results(self) -> dict[str, list[str]]:
+        """Results per lot number, in order."""
+        found: dict[str, list[str]] = {}
+        for ack in self.acks():
+            found.setdefault(ack.lot_id.split("/")[-1], []).append(ack.result)
+        return found
+
+    @asynccontextmanager
+    async def running(self, sink: Sink, **changes: object) -> AsyncIterator[asyncio.Task[None]]:
+        """Run the loop while the block runs; what ends it early is raised."""
+        config = replace(self.config, **changes)  # type: ignore[arg-type]
+        work = asyncio.create_task(run_sink(config, self.connection, self.codec, sink))
+        try:
+            yield work
+        finally:
+            work.cancel()
+            ended = await asyncio.gather(work, return_exceptions=True)
+        for end in ended:
+            if isinstance(end, Exception):
+                raise end
+
+    async def until(
+        self, reached: Callable[[], bool], work: asyncio.Task[None], seconds: float = 30
+    ) -> None:
+        """Wait until something holds, or the loop ends, or the time is up."""
+        deadline = time.monotonic() + seconds
+        while not await asyncio.to_thread(reached):
+            if work.done():
+                work.result()
+            assert time.monotonic() < deadline, f"not reached; results: {self.results()}"
+            await asyncio.sleep(0.1)
+
+    def _records(self, topic: str, partitions: int) -> list[Record]:
+        return [
+            record
+            for partition in range(partitions)
+            for record in read_partition(self.connection, topic, partition)
+            if record is not None
+        ]
