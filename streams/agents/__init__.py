@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.agents import cause, lot, route_cause, route_lot
+from streams.agents import cause, lot, route_cause, route_lot, translate
 
 if TYPE_CHECKING:
     from streams.engine import Lotgate
 
 
 def register_all(app: Lotgate, *, targets: tuple[str, ...]) -> None:
-    """Bind the hold stages: route-cause, cause, route-lot, lot.
+    """Bind the main job: translate, route-cause, cause, route-lot, lot.
 
     Args:
         app: The worker.
         targets: Names of the systems that can hold a lot, as their sinks call themselves.
     """
+    translate.register(app)
     route_cause.register(app)
     cause.register(app)
     route_lot.register(app)

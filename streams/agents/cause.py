@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from streams.contracts.topics import CAUSE_INPUT, LOT_INPUT
 from streams.engine import Store
 from streams.model.states import CauseState
-from streams.rules import cause
+from streams.rules.hold import cause
 
 if TYPE_CHECKING:
     from streams.engine import Lotgate

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from streams.contracts.topics import HOLD_COMMANDS, HOLD_STATE, LOT_INPUT
 from streams.engine import Store
 from streams.model.states import LotState
-from streams.rules import lot
+from streams.rules.hold import lot
 
 if TYPE_CHECKING:
     from streams.engine import Lotgate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streams.contracts.topics import CAUSE_INPUT, INSPECTIONS, NONCONFORMITIES
-from streams.rules import route_cause
+from streams.rules.hold import route_cause
 
 if TYPE_CHECKING:
     from streams.engine import Lotgate

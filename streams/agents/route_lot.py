@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.contracts.topics import GENEALOGY, HOLD_ACKS, LOT_INPUT, LOTS
-from streams.rules import route_lot
+from streams.rules.hold import route_lot
 
 if TYPE_CHECKING:
     from streams.contracts.topics import Topic

@@ -21,7 +21,7 @@ TARGETS = ("erp", "mes")
 def _cause(draw: st.DrawFn, number: str) -> list[Fact]:
     versions: list[Fact] = []
     for version in range(1, draw(st.integers(1, 4)) + 1):
-        state = draw(st.sampled_from(("open", "open", "closed", "cancelled", "draft")))
+        state = draw(st.sampled_from(("open", "closed", "open", "cancelled", "closed", "draft")))
         versions.append(
             nonconformity(
                 number,
@@ -29,7 +29,7 @@ def _cause(draw: st.DrawFn, number: str) -> list[Fact]:
                 tuple(draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=2, unique=True))),
                 state=state,
                 severity=draw(st.sampled_from(("major", "minor", "critical", "unfounded"))),
-                signed=state in ("closed", "cancelled") and draw(st.booleans()),
+                signed=state in ("closed", "cancelled") and draw(st.integers(0, 2)) > 0,
             )
         )
     return versions
@@ -58,7 +58,7 @@ def _edges(draw: st.DrawFn, *, reversals: bool) -> list[list[Fact]]:
 def histories(draw: st.DrawFn, *, reversals: bool = False) -> list[Fact]:
     """Facts in an order in which the versions of one subject rise, subjects mixed."""
     streams: list[list[Fact]] = [draw(_cause(f"NC{n}")) for n in range(draw(st.integers(1, 3)))]
-    if draw(st.booleans()):
+    if draw(st.integers(0, 3)) == 0:
         streams.append([inspection("I1", 1, (draw(st.sampled_from(LOTS)),))])
     streams.extend(draw(_edges(reversals=reversals)))
     known = draw(st.sets(st.sampled_from(LOTS), min_size=3))

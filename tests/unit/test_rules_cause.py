@@ -9,7 +9,7 @@ import pytest
 from streams.model.facts import InspectionResult, Nonconformity
 from streams.model.messages import CauseMessage, LotMessage
 from streams.model.states import CauseState
-from streams.rules import cause, route_cause
+from streams.rules.hold import cause, route_cause
 from tests.laws.hold_facts import inspection, lot_named, nonconformity
 
 pytestmark = pytest.mark.urs("M4.1")

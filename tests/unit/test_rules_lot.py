@@ -11,8 +11,8 @@ from streams.errors import Poison
 from streams.model.hold import CauseRef, HoldCommand, HoldState, HoldStatus, Prior
 from streams.model.ids import derived_id
 from streams.model.messages import LotMessage
-from streams.rules import lot as rule
 from streams.rules.cases.plant import Plant
+from streams.rules.hold import lot as rule
 from tests.laws.hold_facts import ack, edge, envelope, lot, lot_named, nonconformity
 from tests.laws.hold_oracle import Fact
 

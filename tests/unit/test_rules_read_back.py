@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streams.rules.read_back import ReadBack, ReadBackClock, Standing, judged
+from streams.rules.hold.read_back import ReadBack, ReadBackClock, Standing, judged
 
 COMMIT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 

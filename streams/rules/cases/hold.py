@@ -12,11 +12,11 @@ from streams.model.hold import HoldAction
 from streams.rules.cases.case import Case, differences, events_of, mapping, only, orders_of
 from streams.rules.cases.facts import SITE, fact_of, instant, known_lot, lot_of, lots_named
 from streams.rules.cases.plant import Plant
-from streams.rules.cause import deciding_version
-from streams.rules.lot_causes import open_causes
-from streams.rules.lot_view import needs_review
-from streams.rules.read_back import Judgement, ReadBack, ReadBackClock, judged
-from streams.rules.route_cause import NONCONFORMITY
+from streams.rules.hold.cause import deciding_version
+from streams.rules.hold.read_back import Judgement, ReadBack, ReadBackClock, judged
+from streams.rules.hold.route_cause import NONCONFORMITY
+from streams.rules.hold.spread import open_causes
+from streams.rules.hold.view import needs_review
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from streams.model.facts import GenealogyEdge, InspectionResult, Lot, Nonconformity
 from streams.model.hold import HoldAck, HoldCommand, HoldState
 from streams.model.messages import CauseMessage, LotMessage
-from streams.rules import cause, lot, route_cause, route_lot
+from streams.rules.hold import cause, lot, route_cause, route_lot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

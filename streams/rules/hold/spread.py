@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from streams.model.facts import EdgeOp, GenealogyEdge
 from streams.model.messages import LotMessage, LotMessageKind
 from streams.model.states import ChildEdge, LotCause, LotState, ParentEdge
-from streams.rules.route_lot import SAME_NUMBER
+from streams.rules.hold.route_lot import SAME_NUMBER
 
 if TYPE_CHECKING:
     from streams.model.envelope import Envelope

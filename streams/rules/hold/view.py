@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from streams.model.facts import Disposition
 from streams.model.hold import AckResult, CauseRef, HoldState, HoldStatus
-from streams.rules.cause import CLOSED_WITHOUT_SIGNATURE
-from streams.rules.lot_causes import (
+from streams.rules.hold.cause import CLOSED_WITHOUT_SIGNATURE
+from streams.rules.hold.commands import Occasion, following
+from streams.rules.hold.spread import (
     NUMBER_IS_AMBIGUOUS,
     cause_of,
     notes,
     open_causes,
     same_number_lots,
 )
-from streams.rules.lot_commands import Occasion, following
 
 if TYPE_CHECKING:
     from streams.model.envelope import Envelope

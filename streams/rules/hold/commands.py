@@ -13,7 +13,7 @@ from streams.model.envelope import Envelope, Transform
 from streams.model.hold import CauseRef, HoldAction, HoldCommand, Prior
 from streams.model.ids import derived_id, parts_of
 from streams.model.states import LotCause, LotState, TargetHold
-from streams.rules.lot_causes import cause_of, open_causes
+from streams.rules.hold.spread import cause_of, open_causes
 
 RULE = Transform("lotgate.hold", "1")
 

@@ -11,9 +11,9 @@ from streams.model.hold import AckResult, HoldAck
 from streams.model.messages import LotMessage, LotMessageKind
 from streams.model.states import LotCause, LotState
 from streams.model.verdict import Verdict
-from streams.rules.lot_causes import with_cause, with_child, with_parent
-from streams.rules.lot_commands import Occasion, commanded
-from streams.rules.lot_view import news
+from streams.rules.hold.commands import Occasion, commanded
+from streams.rules.hold.spread import with_cause, with_child, with_parent
+from streams.rules.hold.view import news
 
 _SNAPSHOT = "r"
 
