@@ -10,12 +10,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from connectors.base import Change, Position
-from connectors.sources.postgres import invariant, preflight
-from connectors.sources.postgres.assembler import Assembler, Origin
-from connectors.sources.postgres.catalog import Catalog
-from connectors.sources.postgres.link import Link, create_slot, drop_slot, identify
-from connectors.sources.postgres.snapshot import Snapshot
-from connectors.sources.postgres.tables import Tables
+from connectors.sources.postgres.database import invariant, preflight
+from connectors.sources.postgres.database.catalog import Catalog
+from connectors.sources.postgres.database.snapshot import Snapshot
+from connectors.sources.postgres.log.assembler import Assembler
+from connectors.sources.postgres.log.commands import create_slot, drop_slot, identify
+from connectors.sources.postgres.log.link import Link
+from connectors.sources.postgres.log.transaction import Origin
+from connectors.sources.postgres.shape.tables import Tables
 from streams.errors import LotgateError
 from streams.runtime import clock
 
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from connectors.base import TableTopics
-    from connectors.sources.postgres.catalog import Published
-    from connectors.sources.postgres.link import Frame
+    from connectors.sources.postgres.database.catalog import Published
+    from connectors.sources.postgres.log.link import Frame
     from connectors.sources.postgres.settings import PostgresSettings
 
 WAIT_S = 0.5

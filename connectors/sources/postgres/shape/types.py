@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from connectors.sources.postgres import values
+from connectors.sources.postgres.shape import values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from connectors.sources.postgres.values import Encode
+    from connectors.sources.postgres.shape.values import Encode
 
 # The branches of a transaction record's cell: null, boolean, long, string, bytes.
 CELL_NULL = b"\x00"

@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from connectors.sources.encoding import primitives as avro
-from connectors.sources.postgres import envelope
-from connectors.sources.postgres.pgoutput import UNCHANGED
-from connectors.sources.postgres.temporal import NoWireForm
-from connectors.sources.postgres.types import CELL_NULL, CELL_STRING, TypeFacts, wire_type
+from connectors.sources.postgres.log.pgoutput import UNCHANGED
+from connectors.sources.postgres.shape import envelope
+from connectors.sources.postgres.shape.columns import Column, member, named_once, planned
+from connectors.sources.postgres.shape.temporal import NoWireForm
+from connectors.sources.postgres.shape.types import TypeFacts, wire_type
 from streams.errors import Misconfigured, Poison
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
-    from connectors.sources.postgres.pgoutput import Cells, Relation
-    from connectors.sources.postgres.values import Encode
+    from connectors.sources.postgres.log.pgoutput import Cells, Relation
 
-PLACEHOLDER = b"__debezium_unavailable_value"
-"""What Debezium writes for a large value that did not change."""
 _DATA_FAULTS = (ValueError, OverflowError, IndexError, KeyError, struct.error)
 
 
@@ -54,22 +52,6 @@ class Row:
     formless: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    name: str
-    field: str
-    schema: Any
-    encode: Encode
-    nullable: bool
-    zero: bytes
-    some: bytes
-    nothing: bytes
-    unchanged: bytes
-    cell_body: bool
-    cell_some: bytes
-    cell_nothing: bytes
-
-
 class TablePlan:
     """How one table's rows are encoded.
 
@@ -101,7 +83,7 @@ class TablePlan:
         # is always a compatible change of the schema.
         required = keys | facts.not_null if mirror else keys
         self._columns = tuple(
-            _column(
+            planned(
                 column.name,
                 wire_type(column.oid, column.typmod, types, mirror=mirror),
                 nullable=column.name not in required,
@@ -124,13 +106,13 @@ class TablePlan:
             {"name": self._columns[index].field, "type": self._columns[index].schema}
             for index in self._key
         ]
-        return envelope.key_schema(self.topic, _named_once(fields))
+        return envelope.key_schema(self.topic, named_once(fields))
 
     @property
     def value_schema(self) -> dict[str, Any]:
         """Schema of the raw topic's values."""
-        fields = [_member(column) for column in self._columns]
-        return envelope.value_schema(self.topic, _named_once(fields), mirror=self.mirror)
+        fields = [member(column) for column in self._columns]
+        return envelope.value_schema(self.topic, named_once(fields), mirror=self.mirror)
 
     @property
     def key_indexes(self) -> tuple[int, ...]:
@@ -183,7 +165,7 @@ class TablePlan:
         row.value = b"".join(values)
         return row
 
-    def _value(self, column: _Column, raw: bytes, values: list[bytes], row: Row) -> None:
+    def _value(self, column: Column, raw: bytes, values: list[bytes], row: Row) -> None:
         try:
             body = column.encode(raw)
         except NoWireForm:
@@ -198,7 +180,7 @@ class TablePlan:
             values.append(column.some + body)
             row.cells.append(column.cell_some + (body if column.cell_body else avro.raw(raw)))
 
-    def _encode(self, column: _Column, raw: bytes) -> bytes:
+    def _encode(self, column: Column, raw: bytes) -> bytes:
         try:
             return column.encode(raw)
         except _DATA_FAULTS as error:
@@ -237,53 +219,3 @@ def _key_columns(relation: Relation, facts: TableFacts, *, mirror: bool) -> froz
         published = frozenset(column.name for column in relation.columns)
         return facts.primary_key if facts.primary_key <= published else frozenset()
     return flagged
-
-
-def _column(name: str, wire: Any, *, nullable: bool, mirror: bool) -> _Column:
-    entry = avro.string(name)
-    holder = wire.schema if isinstance(wire.schema, str) else wire.schema["type"]
-    placeholder = avro.raw(PLACEHOLDER) if holder in ("string", "bytes") else wire.zero
-    some = avro.SOME if nullable else b""
-    nothing = avro.NULL if nullable else wire.zero
-    return _Column(
-        name=name,
-        field=envelope.field_name(name),
-        schema=wire.schema,
-        encode=wire.encode,
-        nullable=nullable,
-        zero=wire.zero,
-        some=some,
-        nothing=nothing,
-        unchanged=some + placeholder if mirror else nothing,
-        cell_body=bool(wire.cell),
-        cell_some=entry + (wire.cell or CELL_STRING),
-        cell_nothing=entry + CELL_NULL,
-    )
-
-
-def _member(column: _Column) -> dict[str, Any]:
-    if not column.nullable:
-        return {"name": column.field, "type": column.schema}
-    return {"name": column.field, "type": ["null", column.schema], "default": None}
-
-
-def _named_once(fields: Iterable[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    """Define a named record at its first use and refer to it by name afterwards."""
-    seen: set[str] = set()
-
-    def walk(schema: Any) -> Any:
-        if isinstance(schema, list):
-            return [walk(branch) for branch in schema]
-        if not isinstance(schema, dict):
-            return schema
-        if schema["type"] == "array":
-            return {**schema, "items": walk(schema["items"])}
-        if schema["type"] != "record":
-            return schema
-        name = f"{schema['namespace']}.{schema['name']}"
-        if name in seen:
-            return name
-        seen.add(name)
-        return schema
-
-    return [{**field, "type": walk(field["type"])} for field in fields]

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 from psycopg import pq
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from connectors.sources.postgres import frames
-from connectors.sources.postgres.failures import Stopped, judged, refused_connection
-from connectors.sources.postgres.pgoutput import EPOCH_MICROS
+from connectors.sources.postgres.database.failures import Stopped, judged, refused_connection
+from connectors.sources.postgres.log import frames
+from connectors.sources.postgres.log.pgoutput import EPOCH_MICROS
+from connectors.sources.postgres.names import place_of, quoted, session_dsn
 from streams.errors import LotgateError, Transient
 from streams.runtime import clock
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
     from psycopg.pq.abc import PGresult
 
-SESSION = "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c extra_float_digits=3 \
--c bytea_output=hex"
-"""The text forms that `values` reads, whatever the server's defaults are."""
 STATUS_S = 5.0
 SILENCE_S = 60.0
 """Without a word from the server for this long the connection counts as dead."""
@@ -50,26 +47,6 @@ class Frame(NamedTuple):
 
     lsn: int
     message: bytes
-
-
-def place_of(dsn: str) -> str:
-    """Host, port and database of a connection string, for messages."""
-    parts = conninfo_to_dict(dsn)
-    return f"{parts.get('host', 'local')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
-
-
-def session_dsn(dsn: str, *, replication: bool = False) -> str:
-    """A connection string with the session's text forms set."""
-    more = {"replication": "database"} if replication else {}
-    return make_conninfo(
-        dsn,
-        options=SESSION,
-        client_encoding="UTF8",
-        connect_timeout=10,
-        keepalives_idle=20,
-        application_name="lotgate",
-        **more,
-    )
 
 
 class Link:
@@ -158,7 +135,7 @@ class Link:
         names = publication.replace("'", "''").replace('"', '""')
         options = f"proto_version '1', publication_names '\"{names}\"'"
         self.command(
-            f"START_REPLICATION SLOT {_quoted(slot)} LOGICAL {frames.lsn_text(lsn)} ({options})"
+            f"START_REPLICATION SLOT {quoted(slot)} LOGICAL {frames.lsn_text(lsn)} ({options})"
         )
         self._confirmed = lsn
         self._heard = time.monotonic()
@@ -303,42 +280,3 @@ class Link:
             message or "the server ended it",
             f"the stream from {self._where}",
         )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def create_slot(link: Link, slot: str, *, version: int, export: bool) -> tuple[int, str | None]:
-    """Create the slot.
-
-    Args:
-        link: A replication connection; it must stay open and idle while the snapshot is used.
-        slot: Name of the slot.
-        version: The server's version number, e.g. 150018.
-        export: Export a snapshot of the slot's starting point.
-
-    Returns:
-        The consistent point, and the snapshot's name if one was exported.
-    """
-    if version >= 150_000:
-        option = "(SNAPSHOT 'export')" if export else "(SNAPSHOT 'nothing')"
-    else:
-        option = "EXPORT_SNAPSHOT" if export else "NOEXPORT_SNAPSHOT"
-    row = link.command(f"CREATE_REPLICATION_SLOT {_quoted(slot)} LOGICAL pgoutput {option}")
-    return frames.read_lsn(row[1] or "0/0"), row[2]
-
-
-def drop_slot(link: Link, slot: str) -> None:
-    """Drop a slot that is not in use."""
-    link.command(f"DROP_REPLICATION_SLOT {_quoted(slot)}")
-
-
-def identify(link: Link) -> tuple[str, int, int]:
-    """Ask who the server is.
-
-    Returns:
-        System identifier, timeline, and the end of its log.
-    """
-    row = link.command("IDENTIFY_SYSTEM")
-    return str(row[0]), int(row[1] or 0), frames.read_lsn(row[2] or "0/0")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from connectors.sources.postgres.envelope import topic_part
-from connectors.sources.postgres.plan import TablePlan
+from connectors.sources.postgres.shape.envelope import topic_part
+from connectors.sources.postgres.shape.plan import TablePlan
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
     from connectors.base import TableTopics
-    from connectors.sources.postgres.catalog import Catalog
-    from connectors.sources.postgres.pgoutput import Relation
+    from connectors.sources.postgres.database.catalog import Catalog
+    from connectors.sources.postgres.log.pgoutput import Relation
     from connectors.sources.postgres.settings import PostgresSettings
 
 

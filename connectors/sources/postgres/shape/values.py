@@ -9,8 +9,8 @@ import struct
 from collections.abc import Callable
 
 from connectors.sources.encoding import primitives as avro
-from connectors.sources.postgres import temporal
-from connectors.sources.postgres.temporal import NoWireForm
+from connectors.sources.postgres.shape import temporal
+from connectors.sources.postgres.shape.temporal import NoWireForm
 
 Encode = Callable[[bytes], bytes]
 """From a value's text form to its Avro body."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from connectors.sources.postgres.frames import lsn_text
+from connectors.sources.postgres.log.frames import lsn_text
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from connectors.sources.postgres.catalog import SlotState
+    from connectors.sources.postgres.database.catalog import SlotState
     from connectors.sources.postgres.settings import PostgresSettings
 
 KEPT = "nothing was read, confirmed or changed"
@@ -71,8 +71,8 @@ def server(
     if stored.get("lsn", 0) > end or timeline < stored["timeline"]:
         raise Misconfigured(
             f"Source {settings.source} was read up to {lsn_text(stored.get('lsn', 0))} on timeline "
-            f"{stored['timeline']}; the server's log ends at {lsn_text(end)} on timeline {timeline}:"
-            " it was restored, or a standby took over that lacks transactions already published",
+            f"{stored['timeline']}; the server's log ends at {lsn_text(end)} on timeline "
+            f"{timeline}: it was restored, or a standby took over that lacks transactions already published",
             code="server_behind",
             kept=KEPT,
             advice=f"compare the published rows with the tables; {begin_again(settings)}",

@@ -3,65 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from connectors.base import Change, DeadRow, Position
+from connectors.base import Change, Position
 from connectors.sources.encoding import primitives as avro
 from connectors.sources.encoding.transactions import TransactionHead, chunk_body
-from connectors.sources.postgres import pgoutput
-from connectors.sources.postgres.envelope import SourceBlock, SourceFacts, clock_part
-from connectors.sources.postgres.frames import lsn_text
-from connectors.sources.postgres.identity import row_event
-from connectors.sources.postgres.rows import Blocks, Carried, Place, RowWriter
+from connectors.sources.postgres.log import pgoutput
+from connectors.sources.postgres.log.transaction import OpenTransaction, Origin, dead_row
+from connectors.sources.postgres.shape.envelope import SourceBlock, SourceFacts, clock_part
+from connectors.sources.postgres.shape.identity import row_event
+from connectors.sources.postgres.shape.rows import Blocks, Carried, Place, RowWriter
 from streams.errors import Misconfigured, Poison
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from connectors.base import RawRecord
     from connectors.sources.postgres.settings import PostgresSettings
-    from connectors.sources.postgres.tables import Table, Tables
+    from connectors.sources.postgres.shape.tables import Table, Tables
 
 _BEGIN, _COMMIT, _RELATION, _TRUNCATE = b"BCRT"
 _INSERT, _UPDATE, _DELETE = b"IUD"
 _IGNORED = frozenset(b"OYM")
 """Origin, type, and logical messages, which are not asked for."""
-
-
-@dataclass(slots=True)
-class _Open:
-    """The transaction being read, and the chunk being filled."""
-
-    begin: pgoutput.Begin
-    blocks: Blocks
-    head: TransactionHead
-    clock: bytes
-    ordinal: int = 0
-    chunk: int = 0
-    skip: int = 0
-    sources: dict[int, SourceBlock] = field(default_factory=dict)
-    changes: list[bytes] = field(default_factory=list)
-    records: list[RawRecord] = field(default_factory=list)
-    dead: list[DeadRow] = field(default_factory=list)
-    filled: int = 0
-    size: int = 0
-    rows: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where the rows come from.
-
-    Attributes:
-        system_id: The server's identity.
-        database: Database name.
-        base: What every stored position holds.
-    """
-
-    system_id: str
-    database: str
-    base: Mapping[str, Any]
 
 
 class Assembler:
@@ -88,7 +51,7 @@ class Assembler:
         self._tables = tables
         self._middle = middle
         self._writer = RowWriter(settings.record_bytes)
-        self._open: _Open | None = None
+        self._open: OpenTransaction | None = None
         self._done: deque[Change] = deque()
         self.boundary = start
         """End of the last whole transaction, whether it had rows or not."""
@@ -125,7 +88,7 @@ class Assembler:
             raise self._unforeseen(f"a message of kind {chr(kind)!r}")
         return self._done
 
-    def _current(self) -> _Open:
+    def _current(self) -> OpenTransaction:
         if self._open is None:
             raise self._unforeseen("a row outside a transaction")
         return self._open
@@ -154,14 +117,14 @@ class Assembler:
             connector_version=settings.version,
         )
         name = avro.raw(b"%d:%d" % (begin.xid, begin.commit_lsn))
-        opened = _Open(begin, Blocks(name, 0, {}), head, clock_part(now_us * 1000))
+        opened = OpenTransaction(begin, Blocks(name, 0, {}), head, clock_part(now_us * 1000))
         middle, self._middle = self._middle, None
         if middle is not None and middle["commit"] == begin.commit_lsn:
             opened.skip, opened.chunk = middle["ordinal"], middle["chunk"]
             opened.blocks = Blocks(name, middle["events"], dict(middle["tables"]))
         self._open = opened
 
-    def _row(self, current: _Open, kind: int, lsn: int, message: bytes) -> None:
+    def _row(self, current: OpenTransaction, kind: int, lsn: int, message: bytes) -> None:
         ordinal = current.ordinal
         current.ordinal += 1
         if ordinal < current.skip:
@@ -197,7 +160,7 @@ class Assembler:
             advice="report it with the dead letter's bytes",
         )
 
-    def _truncate(self, current: _Open, table: Table, lsn: int, oid: int) -> None:
+    def _truncate(self, current: OpenTransaction, table: Table, lsn: int, oid: int) -> None:
         ordinal = current.ordinal
         current.ordinal += 1
         if ordinal >= current.skip:
@@ -205,7 +168,9 @@ class Assembler:
             block = current.blocks.of(table.name).next()
             self._add(current, self._writer.truncate(table, place, block), ordinal)
 
-    def _place(self, current: _Open, ordinal: int, table: Table, oid: int, lsn: int) -> Place:
+    def _place(
+        self, current: OpenTransaction, ordinal: int, table: Table, oid: int, lsn: int
+    ) -> Place:
         begin = current.begin
         source = current.sources.get(oid)
         if source is None:
@@ -227,7 +192,7 @@ class Assembler:
         )
         return Place(ordinal, event_id, source.encode(sequence, lsn), current.clock)
 
-    def _add(self, current: _Open, carried: Carried, ordinal: int) -> None:
+    def _add(self, current: OpenTransaction, carried: Carried, ordinal: int) -> None:
         if current.changes and current.filled + len(carried.change) > self._settings.chunk_bytes:
             self._finish(current, self._middle_position(current, ordinal, carried), last=False)
         current.changes.append(carried.change)
@@ -236,7 +201,9 @@ class Assembler:
         current.size += carried.size
         current.rows += 1
 
-    def _middle_position(self, current: _Open, ordinal: int, carried: Carried) -> Position:
+    def _middle_position(
+        self, current: OpenTransaction, ordinal: int, carried: Carried
+    ) -> Position:
         """Where to go on in front of the row that no longer fits."""
         tables = dict(current.blocks.tables)
         events = sum(1 for record in carried.records if record.value is not None)
@@ -264,7 +231,7 @@ class Assembler:
             position = Position({**self.origin.base, "lsn": commit.end_lsn})
             self._finish(current, position, last=True)
 
-    def _finish(self, current: _Open, position: Position, *, last: bool) -> None:
+    def _finish(self, current: OpenTransaction, position: Position, *, last: bool) -> None:
         body = chunk_body(current.head, current.chunk, current.changes, last=last)
         self._done.append(
             Change(
@@ -279,8 +246,3 @@ class Assembler:
         current.changes, current.records, current.dead = [], [], []
         current.filled = current.size = current.rows = 0
         current.chunk += 1
-
-
-def dead_row(error: Poison, event_id: str, table: str, lsn: int, raw: bytes) -> DeadRow:
-    """A row that cannot be carried, with its cause."""
-    return DeadRow(event_id, raw, table, lsn_text(lsn), error.code, str(error))

@@ -10,24 +10,23 @@ from psycopg import pq
 
 from connectors.base import Change, DeadRow, Position, RawRecord
 from connectors.sources.encoding.transactions import TransactionHead, chunk_body
-from connectors.sources.postgres.assembler import dead_row
-from connectors.sources.postgres.envelope import SourceBlock, SourceFacts, clock_part
-from connectors.sources.postgres.failures import of_psycopg, refused_connection
-from connectors.sources.postgres.identity import snapshot_event
-from connectors.sources.postgres.link import place_of, session_dsn
-from connectors.sources.postgres.preflight import qualified, quoted
-from connectors.sources.postgres.rows import Carried, Place, RowWriter
+from connectors.sources.postgres.database.failures import of_psycopg, refused_connection
+from connectors.sources.postgres.log.transaction import dead_row
+from connectors.sources.postgres.names import place_of, qualified, quoted, session_dsn
+from connectors.sources.postgres.shape.envelope import SourceBlock, SourceFacts, clock_part
+from connectors.sources.postgres.shape.identity import snapshot_event
+from connectors.sources.postgres.shape.rows import Carried, Place, RowWriter
 from streams.errors import Poison
 from streams.runtime import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from connectors.sources.postgres.assembler import Origin
-    from connectors.sources.postgres.catalog import Published
-    from connectors.sources.postgres.pgoutput import Cells
+    from connectors.sources.postgres.database.catalog import Published
+    from connectors.sources.postgres.log.pgoutput import Cells
+    from connectors.sources.postgres.log.transaction import Origin
     from connectors.sources.postgres.settings import PostgresSettings
-    from connectors.sources.postgres.tables import Table, Tables
+    from connectors.sources.postgres.shape.tables import Table, Tables
 
 FETCH = 2_000
 

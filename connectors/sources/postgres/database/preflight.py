@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from connectors.sources.postgres.names import qualified, quoted
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from connectors.sources.postgres.catalog import Catalog, Published
+    from connectors.sources.postgres.database.catalog import Catalog, Published
     from connectors.sources.postgres.settings import PostgresSettings
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def qualified(table: str) -> str:
-    """An SQL name from `schema.table`."""
-    schema, _, name = table.partition(".")
-    return f"{quoted(schema)}.{quoted(name)}"
 
 
 def check(catalog: Catalog, settings: PostgresSettings) -> list[Published]:

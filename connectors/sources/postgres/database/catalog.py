@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.rows import dict_row
 
-from connectors.sources.postgres.failures import of_psycopg, refused_connection
-from connectors.sources.postgres.frames import read_lsn
-from connectors.sources.postgres.link import place_of, session_dsn
-from connectors.sources.postgres.pgoutput import Relation, RelationColumn
-from connectors.sources.postgres.plan import TableFacts
-from connectors.sources.postgres.types import TypeFacts
+from connectors.sources.postgres.database.failures import of_psycopg, refused_connection
+from connectors.sources.postgres.log.frames import read_lsn
+from connectors.sources.postgres.log.pgoutput import Relation, RelationColumn
+from connectors.sources.postgres.names import place_of, session_dsn
+from connectors.sources.postgres.shape.plan import TableFacts
+from connectors.sources.postgres.shape.types import TypeFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,1 @@
+"""The server beside its log: catalogue, checks, snapshot."""

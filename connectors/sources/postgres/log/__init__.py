@@ -1,0 +1,1 @@
+"""The server's log: the connection that streams it, its messages, and whole transactions of it."""

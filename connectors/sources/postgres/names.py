@@ -1,0 +1,40 @@
+"""Names and connection strings in PostgreSQL's own forms."""
+
+from __future__ import annotations
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+SESSION = "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c extra_float_digits=3 \
+-c bytea_output=hex"
+"""The text forms that `values` reads, whatever the server's defaults are."""
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def qualified(table: str) -> str:
+    """An SQL name from `schema.table`."""
+    schema, _, name = table.partition(".")
+    return f"{quoted(schema)}.{quoted(name)}"
+
+
+def place_of(dsn: str) -> str:
+    """Host, port and database of a connection string, for messages."""
+    parts = conninfo_to_dict(dsn)
+    return f"{parts.get('host', 'local')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+
+
+def session_dsn(dsn: str, *, replication: bool = False) -> str:
+    """A connection string with the session's text forms set."""
+    more = {"replication": "database"} if replication else {}
+    return make_conninfo(
+        dsn,
+        options=SESSION,
+        client_encoding="UTF8",
+        connect_timeout=10,
+        keepalives_idle=20,
+        application_name="lotgate",
+        **more,
+    )

@@ -1,0 +1,1 @@
+"""What a row becomes: types, values, records, ids."""
