@@ -12,8 +12,8 @@ from streams.engine.kafka.reader import Reader
 from streams.engine.kafka.reading import high_watermark, read_compacted, read_partition
 from streams.engine.kafka.records import Record
 from streams.engine.kafka.transaction import Transaction
+from streams.engine.plugin.worker import run_worker
 from streams.engine.settings import EngineSettings, FuseLimits
-from streams.engine.worker import run_worker
 from streams.model.verdict import Verdict
 
 __all__ = [

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import faust
 from faust.app.base import BootStrategy
 
-from streams.engine.cycle.engine import Engine, refuse_shared_inputs
+from streams.engine.cycle.demands import refuse_shared_inputs
+from streams.engine.cycle.engine import Engine
 from streams.engine.declare import Stage
-from streams.engine.ending import bound_shutdown, end_process, exit_code_of
 from streams.engine.faults import arm
-from streams.engine.transport import BatchSchema
+from streams.engine.plugin.batches import BatchSchema
+from streams.engine.plugin.ending import bound_shutdown, end_process, exit_code_of
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
+
+    from faust.types import StreamT
 
     from streams.contracts.topics import Topic
     from streams.engine.declare import Scope, Store
@@ -29,7 +32,7 @@ NOWHERE = "lotgate://"
 """The broker URL of an application that takes the broker from its settings."""
 
 
-class NoWeb(BootStrategy):  # type: ignore[misc]
+class NoWeb(BootStrategy):
     """Starts no web server: its fixed port would let one worker per machine start."""
 
     enable_web = False
@@ -39,7 +42,7 @@ class NoWeb(BootStrategy):  # type: ignore[misc]
         return []
 
 
-class Lotgate(faust.App):  # type: ignore[misc]
+class Lotgate(faust.App):
     """A job: stages that read topics, keep state and emit events, exactly once.
 
     Importing a module that makes one opens nothing. The worker configures it, by `configure` or
@@ -79,7 +82,7 @@ class Lotgate(faust.App):  # type: ignore[misc]
         self._settings: EngineSettings | None = None
         self._settings_from: Callable[[], EngineSettings] | None = None
         self._engine: Engine | None = None
-        self._shutdown: threading.Timer | None = None
+        self._last_resort: threading.Timer | None = None
 
     def configure(self, settings: EngineSettings) -> None:
         """Give the settings."""
@@ -89,7 +92,7 @@ class Lotgate(faust.App):  # type: ignore[misc]
         """Give a function that makes the settings when a worker starts without `configure`."""
         self._settings_from = give
 
-    def stage(  # noqa: PLR0913 - each is one choice of the job
+    def stage(
         self,
         topic: Topic[Any],
         *,
@@ -163,11 +166,11 @@ class Lotgate(faust.App):  # type: ignore[misc]
 
     async def stop(self) -> None:
         """Stop in a bounded time."""
-        if self._shutdown is None and self._engine is not None:
-            self._shutdown = bound_shutdown(self._engine.settings.shutdown_s)
+        if self._last_resort is None and self._engine is not None:
+            self._last_resort = bound_shutdown(self._engine.settings.shutdown_s)
         await super().stop()
-        if self._shutdown is not None:
-            self._shutdown.cancel()
+        if self._last_resort is not None:
+            self._last_resort.cancel()
 
     def _bind(self) -> None:
         settings = self._resolved()
@@ -195,7 +198,7 @@ class Lotgate(faust.App):  # type: ignore[misc]
         return replace(settings, connection=connection)
 
 
-async def _run(stream: AsyncIterator[Any]) -> None:
+async def _run(stream: StreamT[Any]) -> None:
     """The agent of every stage: one batch per message."""
     async for message in stream:
         message.batch.run(message.deadline)

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from streams.engine.control import Decision, control_topic, decode
-from streams.engine.kafka.reader import raise_for
+from streams.engine.kafka.positions import raise_for
 from streams.engine.kafka.reading import EOF, assigned, high_watermark
 from streams.errors import Poison
 

@@ -10,28 +10,21 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from streams.contracts.provisioning import (
-    changelog_spec,
-    control_spec,
-    dead_letter_spec,
-    topic_spec,
-)
 from streams.engine.cycle.decisions import Decisions
+from streams.engine.cycle.demands import checked
 from streams.engine.cycle.fuse import FuseTripped
 from streams.engine.cycle.membership import Membership
 from streams.engine.cycle.partition import STARTED_KEY, Partition
 from streams.engine.faults import reach
-from streams.engine.kafka.admin import TopicFacts, describe, preflight, provision
 from streams.engine.kafka.failures import Aborted
 from streams.engine.kafka.transaction import Transaction
 from streams.engine.state.disk import Checkpoint
-from streams.errors import Misconfigured, Poison
+from streams.errors import Poison
 from streams.runtime.clock import now_ms
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
-    from streams.contracts.topic_specs import TopicSpec
     from streams.engine.control import Decision
     from streams.engine.declare import Encoding, Stage
     from streams.engine.settings import EngineSettings
@@ -118,7 +111,7 @@ class Engine:
         if self._membership is not None:
             return
         codec = self._codec = self._codec or self.settings.codec()
-        facts = self._checked()
+        facts = checked(self.stages, self.settings)
         codec.prepare([topic for stage in self.stages.values() for topic in stage.topics])
         self._transaction.settle()
         self._decisions = self._decisions or Decisions(self.settings.connection)
@@ -318,56 +311,3 @@ class Engine:
                 raise batch.failure
             if not batch.is_done:
                 raise RuntimeError(f"stage {batch.partition.stage.name} did not complete its batch")
-
-    def _checked(self) -> dict[str, TopicFacts]:
-        connection = self.settings.connection
-        inputs = describe(connection, self.stages)
-        specs: list[TopicSpec] = [
-            topic_spec(topic, connection)
-            for topic in {
-                topic.name: topic
-                for stage in self.stages.values()
-                for topic in (stage.topic, *stage.emits)
-            }.values()
-        ]
-        same: dict[str, str] = {}
-        for name, stage in self.stages.items():
-            partitions = inputs[name].partitions if name in inputs else stage.topic.partitions
-            spec = changelog_spec(stage.store_name, partitions, connection)
-            same[spec.name] = name
-            specs.append(spec)
-        specs += [control_spec(connection), dead_letter_spec(connection.group, connection)]
-        if self.settings.provision:
-            provision(connection, specs)
-        return preflight(
-            connection,
-            specs,
-            transaction_timeout_ms=self.settings.transaction_timeout_ms,
-            same_partitions=same,
-        )
-
-
-def refuse_shared_inputs(stages: list[Stage]) -> None:
-    """Refuse two stages on one input, and a store with two inputs.
-
-    Raises:
-        Misconfigured: Two stages share an input topic, a name or a store.
-    """
-    inputs: dict[str, Stage] = {}
-    stores: dict[str, Stage] = {}
-    for stage in stages:
-        other = inputs.setdefault(stage.topic.name, stage)
-        if other is not stage:
-            raise Misconfigured(
-                f"stages {other.name} and {stage.name} both read {stage.topic.name}",
-                code="shared_input",
-                advice="give one of them its own application, or make them one stage",
-            )
-        other = stores.setdefault(stage.store_name, stage)
-        if other is not stage:
-            raise Misconfigured(
-                f"store {stage.store_name} has two inputs, {other.topic.name} and"
-                f" {stage.topic.name}: their equal partitions may run on different workers",
-                code="store_with_two_inputs",
-                advice="re-key both into one topic `{group}-<stage>-input`, and read that",
-            )

@@ -13,7 +13,7 @@ from streams.engine.cycle.partition import Partition
 from streams.engine.faults import reach
 from streams.engine.kafka import clients
 from streams.engine.kafka.failures import StartPosition
-from streams.engine.kafka.reader import committed, raise_for
+from streams.engine.kafka.positions import committed, raise_for
 from streams.engine.state.disk import Disk
 from streams.engine.state.restore import Restore
 from streams.errors import Transient
@@ -183,7 +183,7 @@ class Membership:
         stage = self._stages[topic]
         folder = self._settings.data_dir / self._settings.connection.group
         disk = Disk(folder / f"{stage.store_name}-{number}")
-        partition = Partition(stage, topic, number, disk, self._codec, self._settings, self._names)
+        partition = Partition(stage, key, disk, self._codec, self._settings, self._names)
         self._owned[key] = partition
         return partition
 

@@ -7,7 +7,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.contracts.topics import dead_letters, prefixed
-from streams.engine.control import Decision
 from streams.engine.cycle.dead_letters import Origin, Output, dead_letter
 from streams.engine.cycle.effects import Effects, Undeclared
 from streams.engine.cycle.fuse import FUSE_KEY, Fuse, FuseTripped
@@ -18,8 +17,10 @@ from streams.engine.state.table import StateUnreadable, Table
 from streams.errors import Misconfigured, Poison, Transient
 
 if TYPE_CHECKING:
+    from streams.engine.control import Decision
     from streams.engine.cycle.stored import Raw
     from streams.engine.declare import Encoding, Stage
+    from streams.engine.kafka.records import TopicPartitionKey
     from streams.engine.settings import EngineSettings
     from streams.engine.state.disk import Checkpoint, Disk
 
@@ -43,8 +44,7 @@ class Partition:
     def __init__(
         self,
         stage: Stage,
-        topic: str,
-        number: int,
+        key: TopicPartitionKey,
         disk: Disk,
         codec: Encoding,
         settings: EngineSettings,
@@ -54,16 +54,14 @@ class Partition:
 
         Args:
             stage: What runs.
-            topic: Full name of the input topic.
-            number: Partition number.
+            key: Full name of the input topic, and partition number.
             disk: The partition's store.
             codec: Encodes and decodes.
             settings: Limits.
             names: Full names of topics by declared names.
         """
         self.stage = stage
-        self.topic = topic
-        self.number = number
+        self.topic, self.number = self.key = key
         self.disk = disk
         self.position = -1
         self.condemned: tuple[int, Exception] | None = None
@@ -75,8 +73,8 @@ class Partition:
         connection = settings.connection
         self._origin = Origin(
             prefixed(connection.prefix, dead_letters(connection.group)),
-            topic,
-            number,
+            self.topic,
+            self.number,
             connection.group,
             stage.name,
             settings.build,
@@ -89,11 +87,6 @@ class Partition:
         self.ledger = Ledger(self._stored, settings.queue_limit)
         self.fuse = Fuse(settings.fuse, settings.build, None)
         self._counters_stored = False
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """Topic and number."""
-        return (self.topic, self.number)
 
     @property
     def is_known(self) -> bool:
@@ -138,7 +131,7 @@ class Partition:
         """
         good = 0
         blocked = self.ledger.blocked
-        apply = self._apply
+        attempt = self._attempt
         for index, record in enumerate(records):
             if not index % STRIDE:
                 reach("mid_stage")
@@ -149,20 +142,13 @@ class Partition:
             if blocked and record.key() in blocked:
                 self.ledger.wait(record, self.changes)
                 continue
-            try:
-                if self.condemned is not None:
-                    self._refuse_condemned(record)
-                emitted = apply(record)
-            except NOT_THE_RECORDS:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever a rule raises is about the record
+            failure = attempt(record)
+            if failure is None:
+                good += 1
+            else:
                 self.fuse.passed(good)
                 good = 0
-                self._bury(record, error, attempts=1)
-            else:
-                good += 1
-                if emitted is not None:
-                    self._emit(record, *emitted)
+                self._bury(record, failure, attempts=1)
         self.fuse.passed(good)
         self._advance(records[-1])
         return []
@@ -224,6 +210,20 @@ class Partition:
         for poison in rejected:
             self.outputs.append(dead_letter(self._origin, record, poison))
 
+    def _attempt(self, record: Raw) -> Exception | None:
+        """Run the rule on a record; gives what says that the record itself is at fault."""
+        try:
+            if self.condemned is not None:
+                self._refuse_condemned(record)
+            emitted = self._apply(record)
+        except NOT_THE_RECORDS:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a rule raises is about the record
+            return error
+        if emitted is not None:
+            self._emit(record, *emitted)
+        return None
+
     def _refuse_condemned(self, record: Raw) -> None:
         if self.condemned is not None and record.offset() == self.condemned[0]:
             raise self.condemned[1]
@@ -249,26 +249,16 @@ class Partition:
         if record is None:
             log.warning("decision %d: nothing to replay", decision.at)
             return False
-        try:
-            emitted = self._apply(record)
-        except NOT_THE_RECORDS:
-            raise
-        except Exception as error:  # noqa: BLE001 - as in `run`
-            self._bury(record, error, attempts=attempts + 1, cause=f"control@{decision.at}")
-            return False
-        if emitted is not None:
-            self._emit(record, *emitted)
-        return True
+        failure = self._attempt(record)
+        if failure is not None:
+            cause = f"control@{decision.at}"
+            self._bury(record, failure, attempts=attempts + 1, cause=cause)
+        return failure is None
 
     def _release(self, key: bytes) -> None:
         """Run what waits behind a resolved head, in order, until one fails or none is left."""
         while (record := self.ledger.next_waiting(key, self.changes)) is not None:
-            try:
-                emitted = self._apply(record)
-            except NOT_THE_RECORDS:
-                raise
-            except Exception as error:  # noqa: BLE001 - as in `run`
-                self._bury(record, error, attempts=1)
+            failure = self._attempt(record)
+            if failure is not None:
+                self._bury(record, failure, attempts=1)
                 return
-            if emitted is not None:
-                self._emit(record, *emitted)

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not declared as exported
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 from streams.engine.kafka import clients
 from streams.engine.kafka.failures import error_of, judged
@@ -146,10 +151,7 @@ def preflight(
         wrong += _wrong_topic(spec, found.get(spec.name), connection)
     for name, other in (same_partitions or {}).items():
         if name in found and other in found and found[name].partitions != found[other].partitions:
-            wrong.append(
-                f"{name} has {found[name].partitions} partitions, its input {other} has"
-                f" {found[other].partitions}: create {name} anew with as many"
-            )
+            wrong.append(_wrong_count(name, other, found))
     wrong += _wrong_timeout(connection, transaction_timeout_ms)
     if wrong:
         raise Misconfigured(
@@ -159,6 +161,13 @@ def preflight(
             advice="change what is named, then start again",
         )
     return found
+
+
+def _wrong_count(name: str, other: str, found: dict[str, TopicFacts]) -> str:
+    return (
+        f"{name} has {found[name].partitions} partitions, its input {other} has"
+        f" {found[other].partitions}: create {name} anew with as many"
+    )
 
 
 def _wrong_topic(
@@ -204,10 +213,11 @@ def _wrong_limit(spec: TopicSpec, facts: TopicFacts) -> list[str]:
     actual = facts.number("max.message.bytes", 1_048_588)
     if actual >= needed:
         return []
-    return [
+    sentence = (
         f"{spec.name} takes records of {actual} bytes, needed are {needed}:"
         f" set max.message.bytes={needed}"
-    ]
+    )
+    return [sentence]
 
 
 def _wrong_timeout(connection: KafkaConnection, wanted_ms: int) -> list[str]:
@@ -220,10 +230,11 @@ def _wrong_timeout(connection: KafkaConnection, wanted_ms: int) -> list[str]:
     for broker, config in _configs(admin, resources[:1]).items():
         most = int(config.get("transaction.max.timeout.ms", wanted_ms))
         if most < wanted_ms:
-            return [
+            sentence = (
                 f"broker {broker} allows transactions of {most} ms, asked are {wanted_ms}:"
                 f" set transaction.max.timeout.ms={wanted_ms} there, or lower the time-out here"
-            ]
+            )
+            return [sentence]
     return []
 
 

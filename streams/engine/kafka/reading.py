@@ -12,11 +12,14 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not declared as exported
+    AdminClient,
+    OffsetSpec,
+)
 
 from streams.engine.kafka import clients
 from streams.engine.kafka.failures import judged
-from streams.engine.kafka.reader import raise_for
+from streams.engine.kafka.positions import raise_for
 from streams.engine.kafka.records import Record, record_of
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ def high_watermark(connection: KafkaConnection, topic: str, partition: int) -> i
     where = TopicPartition(topic, partition)
     admin = AdminClient(clients.base(connection))
     answers = admin.list_offsets(
-        {where: OffsetSpec.latest()},
+        {where: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
         isolation_level=IsolationLevel.READ_UNCOMMITTED,
         request_timeout=WAIT_S,
     )

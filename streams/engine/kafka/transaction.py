@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -101,11 +102,9 @@ class Transaction:
             return
         if self._is_open:
             self._is_open = False
-            try:
+            with suppress(KafkaException):
+                # Else the broker aborts it by its own time-out, or the next `open` does.
                 producer.abort_transaction(self._patience)
-            except KafkaException:
-                # The broker aborts it by its own time-out, or the next `open` does.
-                pass
         _discard(producer)
 
     def begin(self) -> None:

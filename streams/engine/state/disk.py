@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from rocksdict import Options, Rdict, WriteBatch
@@ -73,7 +73,8 @@ class Disk:
 
     def engine_records(self) -> Iterator[tuple[bytes, bytes]]:
         """The engine's own records, in key order."""
-        for key, value in self._db.items(from_key=ENGINE_PREFIX):
+        entries: Any = self._db.items(from_key=ENGINE_PREFIX)
+        for key, value in entries:
             if not key.startswith(ENGINE_PREFIX):
                 return
             yield key, value
@@ -97,14 +98,14 @@ class Disk:
 
 def _open(path: Path) -> Rdict:
     options = Options(raw_mode=True)
-    options.create_if_missing(True)
+    options.create_if_missing(True)  # noqa: FBT003 - the library's signature
     options.set_write_buffer_size(16 << 20)
     options.set_max_write_buffer_number(2)
     options.set_keep_log_file_num(2)
     path.mkdir(parents=True, exist_ok=True)
     try:
         return Rdict(str(path), options)
-    except Exception as failure:  # noqa: BLE001 - the library raises plain Exception
+    except Exception as failure:
         text = str(failure)
         if "lock" in text.lower():
             raise Transient(

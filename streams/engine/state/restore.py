@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import Consumer, KafkaError
-
 from streams.engine.faults import reach
-from streams.engine.kafka.reader import OUT_OF_RANGE, raise_for
+from streams.engine.kafka.positions import OUT_OF_RANGE, raise_for
 from streams.engine.kafka.reading import EOF, assigned, high_watermark
 from streams.engine.state.disk import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from confluent_kafka import Message
+    from confluent_kafka import Consumer, KafkaError, Message
 
     from streams.engine.kafka.admin import TopicFacts
     from streams.engine.state.disk import Disk
@@ -130,7 +128,7 @@ class Restore:
     def _take(self, message: Message, changes: dict[bytes, bytes | None]) -> None:
         key, offset = message.key(), message.offset()
         if isinstance(key, bytes) and offset is not None:
-            changes[key] = message.value()  # type: ignore[assignment]
+            changes[key] = message.value()
             self._position = offset + 1
             self.records += 1
 

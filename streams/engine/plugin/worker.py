@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from streams.engine.app import Lotgate
 
 
-class PlainWorker(faust.Worker):  # type: ignore[misc]
+class PlainWorker(faust.Worker):
     """Faust's worker, with the logging that the process has already set up."""
 
     def _setup_logging(self) -> None:
@@ -25,7 +25,7 @@ def run_worker(app: Lotgate) -> int:
     """
     worker = PlainWorker(app, redirect_stdouts=False)
     try:
+        # It ends by raising SystemExit, also when all went well.
         worker.execute_from_commandline()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
-    return 0

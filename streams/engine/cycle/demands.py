@@ -1,0 +1,87 @@
+"""What a job's stages demand of each other and of the broker, checked before anything runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streams.contracts.provisioning import (
+    changelog_spec,
+    control_spec,
+    dead_letter_spec,
+    topic_spec,
+)
+from streams.engine.kafka.admin import describe, preflight, provision
+from streams.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from streams.contracts.topic_specs import TopicSpec
+    from streams.engine.declare import Stage
+    from streams.engine.kafka.admin import TopicFacts
+    from streams.engine.settings import EngineSettings
+
+
+def checked(stages: Mapping[str, Stage], settings: EngineSettings) -> dict[str, TopicFacts]:
+    """Check every topic that the stages rely on.
+
+    Args:
+        stages: Stages by full name of their input topic.
+        settings: Connection, time-outs, and whether missing topics are created.
+
+    Returns:
+        The topics as the broker has them.
+
+    Raises:
+        Misconfigured: Something is missing or wrong; says what to change.
+        Transient: The broker does not answer.
+    """
+    connection = settings.connection
+    inputs = describe(connection, stages)
+    specs: list[TopicSpec] = [
+        topic_spec(topic, connection)
+        for topic in {
+            topic.name: topic for stage in stages.values() for topic in (stage.topic, *stage.emits)
+        }.values()
+    ]
+    same: dict[str, str] = {}
+    for name, stage in stages.items():
+        partitions = inputs[name].partitions if name in inputs else stage.topic.partitions
+        spec = changelog_spec(stage.store_name, partitions, connection)
+        same[spec.name] = name
+        specs.append(spec)
+    specs += [control_spec(connection), dead_letter_spec(connection.group, connection)]
+    if settings.provision:
+        provision(connection, specs)
+    return preflight(
+        connection,
+        specs,
+        transaction_timeout_ms=settings.transaction_timeout_ms,
+        same_partitions=same,
+    )
+
+
+def refuse_shared_inputs(stages: Iterable[Stage]) -> None:
+    """Refuse two stages on one input, and a store with two inputs.
+
+    Raises:
+        Misconfigured: Two stages share an input topic, a name or a store.
+    """
+    inputs: dict[str, Stage] = {}
+    stores: dict[str, Stage] = {}
+    for stage in stages:
+        other = inputs.setdefault(stage.topic.name, stage)
+        if other is not stage:
+            raise Misconfigured(
+                f"stages {other.name} and {stage.name} both read {stage.topic.name}",
+                code="shared_input",
+                advice="give one of them its own application, or make them one stage",
+            )
+        other = stores.setdefault(stage.store_name, stage)
+        if other is not stage:
+            raise Misconfigured(
+                f"store {stage.store_name} has two inputs, {other.topic.name} and"
+                f" {stage.topic.name}: their equal partitions may run on different workers",
+                code="store_with_two_inputs",
+                advice="re-key both into one topic `{group}-<stage>-input`, and read that",
+            )

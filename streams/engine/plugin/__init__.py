@@ -1,0 +1,1 @@
+"""Where the engine plugs into Faust: consumer, producer, worker, and how a process ends."""

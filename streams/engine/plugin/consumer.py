@@ -1,0 +1,176 @@
+"""Faust's consumer, which runs the engine's cycles.
+
+Facts about Faust 0.15 that shape this file: a message is skipped in silence when flow control is
+not active yet or when its generation is not the app's; the compiled stream iterator acknowledges
+by itself, so completion is what the stage said, never what Faust says; its fetcher waits for a
+recovery that waits for an assignment, so the cycle has a task of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from faust.types import TP
+from mode import Service
+
+from streams.engine.cycle.fuse import FuseTripped
+from streams.engine.plugin.answers import Answers
+from streams.engine.plugin.batches import BatchMessage
+from streams.engine.plugin.ending import end_process, exit_code_of
+from streams.errors import Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from streams.engine.cycle.engine import Batch, Engine
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S: Final = 0.05
+LONGEST_PAUSE_S: Final = 5.0
+COMPLETION_S: Final = 60.0
+"""Longest wait for stages to say that they are done; they have a second's work."""
+
+
+class Consumer(Answers):
+    """Runs the engine's cycles; everything that touches the broker is in one thread of its own."""
+
+    consumer_stopped_errors: ClassVar[tuple[type[BaseException], ...]] = ()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="lotgate-cycle")
+        self._subscribed = asyncio.Event()
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._pause_s = FIRST_PAUSE_S
+
+    @property
+    def _lotgate(self) -> Any:
+        """The application, which Faust's types know only as any application."""
+        return self.app
+
+    @property
+    def engine(self) -> Engine:
+        """The application's engine."""
+        engine: Engine = self._lotgate.engine
+        return engine
+
+    async def subscribe(self, topics: Iterable[str]) -> None:  # noqa: ARG002 - Faust's signature
+        """Note that the agents are there; the engine knows its topics."""
+        self._subscribed.set()
+
+    def assignment(self) -> set[TP]:
+        """The partitions that the group gave to this worker."""
+        return {TP(*key) for key in self._lotgate.owned}
+
+    @Service.task
+    async def _cycles(self) -> None:
+        await self._subscribed.wait()
+        while not self.should_stop:
+            batches: list[Batch] = []
+            try:
+                await self._call(self.engine.start)
+                batches = await self._polled()
+                if batches:
+                    self.idle.clear()
+                    await self._cycle(batches)
+                self._pause_s = FIRST_PAUSE_S
+            except Transient as trouble:
+                await self._retry(trouble)
+            except FuseTripped as trip:
+                await self._tripped(batches, trip)
+            except asyncio.CancelledError:
+                raise
+            except BaseException as failure:  # noqa: BLE001 - fail-stop (law E6)
+                await self._end(failure)
+            finally:
+                self.idle.set()
+
+    async def _polled(self) -> list[Batch]:
+        batches: list[Batch] = await self._call(self.engine.poll)
+        owned = self.engine.moved()
+        if owned is not None:
+            self._lotgate.owned = owned
+            assigned: Any = self._on_partitions_assigned
+            await assigned(self.assignment(), 0)
+        return batches
+
+    async def _cycle(self, batches: list[Batch]) -> None:
+        began = monotonic()
+        while not self.app.flow_control.is_active():  # noqa: ASYNC110 - it has no event
+            # Faust opens the flow when its (empty) recovery after an assignment has run.
+            await asyncio.sleep(0.005)
+        completed = asyncio.Event()
+        deadline = monotonic() + self.engine.settings.cycle_work_s
+        for batch in batches:
+            await self.callback(self._message(batch, batches, deadline, completed))
+        with suppress(TimeoutError):
+            # `commit` names the stage that did not complete.
+            await asyncio.wait_for(completed.wait(), COMPLETION_S)
+        await self._call(self.engine.commit, batches)
+        rest = self.engine.settings.cycle_floor_s - (monotonic() - began)
+        if rest > 0:
+            await asyncio.sleep(rest)
+
+    def _message(
+        self, batch: Batch, batches: list[Batch], deadline: float, completed: asyncio.Event
+    ) -> BatchMessage:
+        topic, number = batch.partition.key
+        message = BatchMessage(
+            topic, number, max(batch.partition.position, 0), 0.0, 0, [], None, b"", None, 0, 0,
+            TP(topic, number),
+        )  # fmt: skip
+        message.batch = batch
+        message.deadline = deadline
+
+        def complete() -> None:
+            if all(each.is_done for each in batches):
+                completed.set()
+
+        message.completed = complete
+        message.generation_id = self.app.consumer_generation_id
+        return message
+
+    async def _retry(self, trouble: Transient) -> None:
+        """Go back to what is committed, and try again for ever, more slowly each time."""
+        log.warning("cycle given up, trying again in %.2f s: %s", self._pause_s, trouble)
+        await asyncio.sleep(self._pause_s)
+        self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
+        try:
+            if self.engine.is_started:
+                await self._call(self.engine.recover)
+        except Transient as still:
+            log.warning("not recovered yet: %s", still)
+        except BaseException as failure:  # noqa: BLE001 - fail-stop (law E6)
+            await self._end(failure)
+
+    async def _tripped(self, batches: list[Batch], trip: FuseTripped) -> None:
+        try:
+            await self._call(self.engine.record_trip, batches, trip)
+        except BaseException as failure:
+            log.exception("the tripped fuse could not be stored", exc_info=failure)
+        await self._end(trip)
+
+    async def _end(self, failure: BaseException) -> None:
+        """Stop with a named exit code; close what can be closed in a bounded time."""
+        code = exit_code_of(failure)
+        try:
+            await asyncio.wait_for(self._call(self.engine.close), 5.0)
+        except BaseException as second:  # noqa: BLE001 - the first failure is the one to tell
+            log.warning("closing: %s", second)
+        end_process(code, failure)
+
+    async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+
+    async def on_stop(self) -> None:
+        """End between two cycles, then close the consumer and the stores."""
+        await self.idle.wait()
+        await self._call(self.engine.close)
+        self._thread.shutdown(wait=False)
