@@ -2,7 +2,6 @@
 
 from streams.contracts.topics import Topic
 from streams.engine.app import Lotgate
-from streams.engine.cycle.dead_letters import Origin, dead_letter
 from streams.engine.declare import Encoding, Stage, Store, View
 from streams.engine.exit_codes import MEANING, ExitCode
 from streams.engine.faults import arm, reach
@@ -13,6 +12,7 @@ from streams.engine.kafka.reading import high_watermark, read_compacted, read_pa
 from streams.engine.kafka.records import Record
 from streams.engine.kafka.transaction import Transaction
 from streams.engine.plugin.worker import run_worker
+from streams.engine.poison.letters import Origin, dead_letter
 from streams.engine.settings import EngineSettings, FuseLimits
 from streams.model.verdict import Verdict
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import orjson
 
 from streams.contracts.topics import CONTROL, GROUP, prefixed
-from streams.engine.cycle.stored import StoredRecord, packed, unpacked
 from streams.engine.kafka.transaction import Transaction
+from streams.engine.poison.stored import StoredRecord, packed, unpacked
 from streams.errors import Misconfigured, Poison
 
 if TYPE_CHECKING:

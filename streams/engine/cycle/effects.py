@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from streams.contracts.topics import Topic
-    from streams.engine.cycle.dead_letters import Output
-    from streams.engine.cycle.stored import Raw
     from streams.engine.declare import Encoding, Stage
+    from streams.engine.poison.letters import Output
+    from streams.engine.poison.stored import Raw
 
 TRACE = "traceparent"
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streams.engine.cycle.decisions import Decisions
 from streams.engine.cycle.demands import checked
-from streams.engine.cycle.fuse import FuseTripped
 from streams.engine.cycle.membership import Membership
 from streams.engine.cycle.partition import STARTED_KEY, Partition
 from streams.engine.faults import reach
 from streams.engine.kafka.failures import Aborted
 from streams.engine.kafka.transaction import Transaction
+from streams.engine.poison.fuse import FuseTripped
 from streams.engine.state.disk import Checkpoint
 from streams.errors import Poison
 from streams.runtime.clock import now_ms

@@ -7,20 +7,20 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.contracts.topics import dead_letters, prefixed
-from streams.engine.cycle.dead_letters import Origin, Output, dead_letter
 from streams.engine.cycle.effects import Effects, Undeclared
-from streams.engine.cycle.fuse import FUSE_KEY, Fuse, FuseTripped
-from streams.engine.cycle.ledger import Ledger
 from streams.engine.cycle.rules import bind
 from streams.engine.faults import reach
+from streams.engine.poison.fuse import FUSE_KEY, Fuse, FuseTripped
+from streams.engine.poison.ledger import Ledger
+from streams.engine.poison.letters import Origin, Output, dead_letter
 from streams.engine.state.table import StateUnreadable, Table
 from streams.errors import Misconfigured, Poison, Transient
 
 if TYPE_CHECKING:
     from streams.engine.control import Decision
-    from streams.engine.cycle.stored import Raw
     from streams.engine.declare import Encoding, Stage
     from streams.engine.kafka.records import TopicPartitionKey
+    from streams.engine.poison.stored import Raw
     from streams.engine.settings import EngineSettings
     from streams.engine.state.disk import Checkpoint, Disk
 

@@ -10,10 +10,10 @@ from streams.errors import Poison
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.engine.cycle.dead_letters import Output
     from streams.engine.cycle.effects import Effects
-    from streams.engine.cycle.stored import Raw
     from streams.engine.declare import Encoding, Stage
+    from streams.engine.poison.letters import Output
+    from streams.engine.poison.stored import Raw
     from streams.engine.state.table import Table
 
 Apply = "Callable[[Raw], tuple[list[Output], list[Poison]] | None]"

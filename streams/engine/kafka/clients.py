@@ -23,8 +23,10 @@ def base(connection: KafkaConnection) -> Settings:
     """What every client needs to find the broker."""
     return {
         "bootstrap.servers": connection.bootstrap,
-        # Several addresses of a loopback or service name: the first that answers is enough.
+        # A broker that restarts is found again soon.
         "reconnect.backoff.max.ms": 1_000,
+        # Warnings and worse; short-lived clients say needless things about their ends.
+        "log_level": 4,
         **connection.security,
     }
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from faust.types import TP
 from mode import Service
 
-from streams.engine.cycle.fuse import FuseTripped
 from streams.engine.plugin.answers import Answers
 from streams.engine.plugin.batches import BatchMessage
 from streams.engine.plugin.ending import end_process, exit_code_of
+from streams.engine.poison.fuse import FuseTripped
 from streams.errors import Transient
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from streams.engine.cycle.fuse import FuseTripped
 from streams.engine.exit_codes import MEANING, ExitCode
 from streams.engine.kafka.failures import Fenced, StartPosition
+from streams.engine.poison.fuse import FuseTripped
 from streams.engine.state.table import StateUnreadable
 from streams.errors import Misconfigured
 

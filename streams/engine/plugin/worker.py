@@ -23,7 +23,8 @@ def run_worker(app: Lotgate) -> int:
     Returns:
         The exit status. An end for one of the reasons in `exit_codes` does not return.
     """
-    worker = PlainWorker(app, redirect_stdouts=False)
+    worker = PlainWorker(app, redirect_stdouts=False, quiet=True)
+    worker.spinner = None
     try:
         # It ends by raising SystemExit, also when all went well.
         worker.execute_from_commandline()

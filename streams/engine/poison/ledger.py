@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from streams.engine.cycle.stored import StoredRecord, packed, unpacked
+from streams.engine.poison.stored import StoredRecord, packed, unpacked
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from streams.engine.cycle.stored import Raw
+    from streams.engine.poison.stored import Raw
 
 OPEN_PREFIX: Final = b"\0\1open"
 WAIT_PREFIX: Final = b"\0\1wait"

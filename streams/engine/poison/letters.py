@@ -10,7 +10,7 @@ from streams.engine.kafka.records import headers_of
 from streams.errors import LotgateError
 
 if TYPE_CHECKING:
-    from streams.engine.cycle.stored import Raw
+    from streams.engine.poison.stored import Raw
 
 PREFIX: Final = "lotgate-dlq-"
 STACK_LIMIT_BYTES: Final = 8 * 1024

@@ -1,0 +1,1 @@
+"""Records that cannot be processed: dead letters, what waits behind them, and the fuse."""
