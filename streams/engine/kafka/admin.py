@@ -12,10 +12,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not declare
     NewTopic,
     ResourceType,
 )
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from streams.engine.kafka import clients
 from streams.engine.kafka.failures import error_of, judged
-from streams.errors import Misconfigured
+from streams.errors import Misconfigured, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -119,7 +120,26 @@ def provision(
         except KafkaException as failure:
             if error_of(failure).code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise judged(failure, f"creating topic {name}") from failure
+    _wait_until_visible(connection, sorted(missing))
     return sorted(missing)
+
+
+def _wait_until_visible(connection: KafkaConnection, names: Sequence[str]) -> None:
+    """A new topic is known to the controller before the brokers tell clients of it."""
+    until_visible = Retrying(
+        retry=retry_if_result(lambda visible: not visible),
+        stop=stop_after_delay(WAIT_S),
+        wait=wait_fixed(0.05),
+    )
+    try:
+        until_visible(lambda: len(describe(connection, names)) == len(names))
+    except RetryError as error:
+        raise Transient(
+            f"topics were created but are not visible after {WAIT_S:.0f} s: {', '.join(names)}",
+            code="topics_not_visible",
+            kept="the topics exist; nothing was read or written",
+            advice="look at the broker's log, then start again",
+        ) from error
 
 
 def preflight(
