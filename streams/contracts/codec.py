@@ -17,6 +17,7 @@ from streams.contracts.wire.frames import (
     judged,
     read_plain,
     schema_id_of,
+    too_large,
     wrong_end,
 )
 from streams.contracts.wire.plan import plan
@@ -149,7 +150,7 @@ class Codec:
                 advice="correct the rule or translator that made it, then replay",
             ) from error
         if len(payload) > self._limit:
-            raise self._too_large(len(payload), topic)
+            raise too_large(len(payload), self._limit, binding.subject)
         return payload
 
     def decode(self, topic: Topic[E], payload: bytes) -> E:
@@ -161,9 +162,9 @@ class Codec:
             Transient: `registry_unreachable`.
         """
         schema_id = schema_id_of(payload)
-        if len(payload) > self._limit:
-            raise self._too_large(len(payload), topic)
         binding = self._binding(topic)
+        if len(payload) > self._limit:
+            raise too_large(len(payload), self._limit, binding.subject)
         reader = binding.readers.get(schema_id)
         if reader is None:
             reader = self._reader_for(binding, schema_id)
@@ -221,13 +222,6 @@ class Codec:
             return value
 
         return own
-
-    def _too_large(self, size: int, topic: Topic[Any]) -> Poison:
-        return Poison(
-            f"A record of {topic.name} has {size} bytes, more than {self._limit}",
-            code="too_large",
-            advice="split it at its source",
-        )
 
 
 def _resolving_reader(binding: _Binding, writer: Schema) -> Callable[[bytes], Any]:

@@ -92,3 +92,12 @@ def wrong_end(end: int, size: int, where: str) -> Poison:
         code="trailing_bytes",
         advice="compare its schema id with its producer; the id may be another schema's",
     )
+
+
+def too_large(size: int, limit: int, where: str) -> Poison:
+    """The error for a record above the limit."""
+    return Poison(
+        f"A record for {where} has {size} bytes, more than {limit}",
+        code="too_large",
+        advice="split it at its source",
+    )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ASK_AGAIN_S = 30.0
 """How long an id that the registry did not know is not asked for again."""
 _REMEMBERED_UNKNOWN = 1024
+_OURS_TO_FIX = frozenset({"registry_refused", "not_a_registry", "bad_registry_file"})
 
 
 class WriterSchemas:
@@ -72,6 +73,3 @@ class WriterSchemas:
             ) from error
         self._known[schema_id] = found
         return found
-
-
-_OURS_TO_FIX = frozenset({"registry_refused", "not_a_registry", "bad_registry_file"})
