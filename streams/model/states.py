@@ -75,8 +75,7 @@ class ChildEdge:
 
     Attributes:
         lot_id: The child.
-        relation: As stated by the source, or `same_number`.
-        work_order: Tells two edges between the same lots apart.
+        relation: As stated by the source, or `same_number`. Child and relation name the edge.
         version: Version of the edge; the highest wins.
         reversed: True once taken back.
         carried: Causes that went over this edge before it was taken back. Their later news
@@ -85,7 +84,6 @@ class ChildEdge:
 
     lot_id: str
     relation: str
-    work_order: str
     version: int
     reversed: bool = False
     carried: tuple[str, ...] = ()
@@ -97,15 +95,13 @@ class ParentEdge:
 
     Attributes:
         lot_id: The parent.
-        relation: As stated by the source.
-        work_order: Tells two edges between the same lots apart.
+        relation: As stated by the source. Parent and relation name the edge.
         version: Version of the edge; the highest wins.
         reversed: True once taken back.
     """
 
     lot_id: str
     relation: str
-    work_order: str
     version: int
     reversed: bool = False
 

@@ -89,16 +89,14 @@ def edge(
     *,
     reverse: bool = False,
     relation: str = "consumed",
-    work_order: str = "",
     op: str = "c",
 ) -> GenealogyEdge:
     return GenealogyEdge(
-        envelope("edge", f"{parent}>{child}>{work_order}", version, op, system="erp"),
+        envelope("edge", f"{parent}>{child}>{relation}", version, op, system="erp"),
         lot_named(child),
         lot_named(parent),
         relation,
         EdgeOp.REVERSE if reverse else EdgeOp.ASSERT,
-        work_order,
     )
 
 

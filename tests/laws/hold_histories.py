@@ -41,15 +41,14 @@ def _edges(draw: st.DrawFn, *, reversals: bool) -> list[list[Fact]]:
     pair = st.tuples(st.sampled_from(LOTS), st.sampled_from(LOTS))
     pairs = draw(st.lists(pair, min_size=2, max_size=9, unique=True))
     found: list[list[Fact]] = []
-    for order, (parent, child) in enumerate(pairs):
-        work_order = f"WO{order % 2}"
-        stream: list[Fact] = [edge(parent, child, 1, work_order=work_order)]
+    for parent, child in pairs:
+        stream: list[Fact] = [edge(parent, child)]
         if reversals and draw(st.booleans()):
-            stream.append(edge(parent, child, 2, reverse=True, work_order=work_order))
+            stream.append(edge(parent, child, 2, reverse=True))
             if draw(st.booleans()):
-                stream.append(edge(parent, child, 3, work_order=work_order))
+                stream.append(edge(parent, child, 3))
         if draw(st.integers(0, 3)) == 0:
-            stream.append(edge(parent, child, 1, work_order=f"{work_order}-second"))
+            stream.append(edge(parent, child, relation="rework"))
         found.append(stream)
     return found
 

@@ -78,10 +78,10 @@ def open_seeds(facts: Iterable[Fact]) -> dict[str, tuple[set[str], bool]]:
 
 def live_edges(facts: Iterable[Fact]) -> set[tuple[str, str]]:
     """Parent and child of every edge whose highest version asserts it."""
-    last: dict[tuple[str, str, str, str], GenealogyEdge] = {}
+    last: dict[tuple[str, str, str], GenealogyEdge] = {}
     for fact in facts:
         if isinstance(fact, GenealogyEdge):
-            key = (fact.parent_lot_id, fact.child_lot_id, fact.relation, fact.work_order)
+            key = (fact.parent_lot_id, fact.child_lot_id, fact.relation)
             known = last.get(key)
             if (
                 known is None

@@ -79,15 +79,26 @@ def test_an_edge_taken_back_releases_nobody_and_asks_for_a_review() -> None:
     assert view(made, "2@A").status == HoldStatus.FREE
 
 
-def test_one_of_two_work_orders_taken_back_leaves_the_other_edge() -> None:
+def test_relations_between_the_same_lots_are_edges_of_their_own() -> None:
     made = plant(
         lot("2@A"),
-        edge("1@A", "2@A", 1, work_order="W1"),
-        edge("1@A", "2@A", 2, work_order="W2"),
-        edge("1@A", "2@A", 3, work_order="W1", reverse=True),
+        edge("1@A", "2@A", 1),
+        edge("1@A", "2@A", 1, relation="rework"),
+        edge("1@A", "2@A", 2, relation="rework", reverse=True),
         opened(),
     )
     assert len(commands(made, "2@A")) == 1
+
+
+def test_a_renamed_lot_is_held_under_both_names_whatever_the_severity() -> None:
+    minor = nonconformity("N1", 1, ("1@A",), severity="minor")
+    names = (
+        edge("1@A", "11@A", relation="renamed"),
+        edge("11@A", "1@A", relation="renamed"),
+    )
+    made = plant(lot("1@A"), lot("11@A"), lot("2@A"), edge("11@A", "2@A"), *names, minor)
+    assert {command.lot_id for command in made.commands} == {lot_named("1@A"), lot_named("11@A")}
+    assert all(command.cause.direct for command in made.commands)
 
 
 def test_a_reversal_that_comes_before_its_edge_wins() -> None:

@@ -17,6 +17,10 @@ from streams.model.verdict import Verdict
 
 SAME_NUMBER = "same_number"
 """Relation from the subject of a number to each lot that has the number."""
+RENAMED = "renamed"
+"""Relation between two names of one lot."""
+SAME_LOT = frozenset({SAME_NUMBER, RENAMED})
+"""Relations that are no step of genealogy: what names one side names the other."""
 
 
 def decide(_state: None, event: Lot | GenealogyEdge | HoldAck) -> Verdict[None]:

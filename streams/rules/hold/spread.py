@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from streams.model.facts import EdgeOp, GenealogyEdge
 from streams.model.messages import LotMessage, LotMessageKind
 from streams.model.states import ChildEdge, LotCause, LotState, ParentEdge
-from streams.rules.hold.route_lot import SAME_NUMBER
+from streams.rules.hold.route_lot import SAME_LOT, SAME_NUMBER
 
 if TYPE_CHECKING:
     from streams.model.envelope import Envelope
@@ -51,7 +51,11 @@ def with_cause(state: LotState, arrived: LotCause) -> tuple[LotState, tuple[LotM
 
 
 def with_child(state: LotState, edge: GenealogyEdge) -> tuple[LotState, tuple[LotMessage, ...]]:
-    """Take in an edge to a child. An edge that stands anew carries every open cause."""
+    """Take in an edge to a child. An edge that stands anew carries every open cause.
+
+    Two lots have one edge per relation, however many work orders state it: whoever sends edges
+    counts the statements, and takes an edge back with the last of them.
+    """
     reverse = edge.op == EdgeOp.REVERSE
     before = next((child for child in state.children if _same_edge(child, edge)), None)
     if before is not None and not _newer(edge, before):
@@ -59,7 +63,6 @@ def with_child(state: LotState, edge: GenealogyEdge) -> tuple[LotState, tuple[Lo
     after = ChildEdge(
         lot_id=edge.child_lot_id,
         relation=edge.relation,
-        work_order=edge.work_order,
         version=edge.envelope.subject_version,
         reversed=reverse,
         carried=_carried(state, before) if reverse else (),
@@ -87,7 +90,6 @@ def with_parent(state: LotState, edge: GenealogyEdge) -> LotState:
     after = ParentEdge(
         lot_id=edge.parent_lot_id,
         relation=edge.relation,
-        work_order=edge.work_order,
         version=edge.envelope.subject_version,
         reversed=edge.op == EdgeOp.REVERSE,
     )
@@ -148,20 +150,20 @@ def _to_children(state: LotState, cause: LotCause) -> tuple[LotMessage, ...]:
     ways: dict[str, ChildEdge] = {}
     for child in state.children:
         over = cause.ref.cause_id in child.carried if child.reversed else _goes_over(cause, child)
-        if over and (child.lot_id not in ways or child.relation == SAME_NUMBER):
+        if over and (child.lot_id not in ways or child.relation in SAME_LOT):
             ways[child.lot_id] = child
     return tuple(_onwards(state, child, cause) for child in ways.values())
 
 
 def _goes_over(cause: LotCause, child: ChildEdge) -> bool:
-    return cause.spreads or child.relation == SAME_NUMBER
+    return cause.spreads or child.relation in SAME_LOT
 
 
 def _onwards(state: LotState, child: ChildEdge, cause: LotCause) -> LotMessage:
-    """The message to a child. Over a number it arrives as it is here: no step of genealogy."""
-    if child.relation == SAME_NUMBER:
+    """The message to a child. Under another name of the same lot it arrives as it is here."""
+    if child.relation in SAME_LOT:
         ref = cause.ref if cause.ref.direct else replace(cause.ref, from_lot=state.lot_id)
-        if _is_ambiguous(state):
+        if child.relation == SAME_NUMBER and _is_ambiguous(state):
             ref = replace(ref, note=_joined_notes(ref, replace(ref, note=NUMBER_IS_AMBIGUOUS)))
     else:
         ref = replace(cause.ref, direct=False, from_lot=state.lot_id, depth=cause.ref.depth + 1)
@@ -216,14 +218,12 @@ def _newer(edge: GenealogyEdge, known: ChildEdge | ParentEdge) -> bool:
 
 
 def _same_edge(child: ChildEdge, edge: GenealogyEdge) -> bool:
-    arrived = (edge.child_lot_id, edge.relation, edge.work_order)
-    return (child.lot_id, child.relation, child.work_order) == arrived
+    return (child.lot_id, child.relation) == (edge.child_lot_id, edge.relation)
 
 
 def _same_parent(parent: ParentEdge, edge: GenealogyEdge) -> bool:
-    arrived = (edge.parent_lot_id, edge.relation, edge.work_order)
-    return (parent.lot_id, parent.relation, parent.work_order) == arrived
+    return (parent.lot_id, parent.relation) == (edge.parent_lot_id, edge.relation)
 
 
-def _edge_order(edge: ChildEdge | ParentEdge) -> tuple[str, str, str]:
-    return edge.lot_id, edge.relation, edge.work_order
+def _edge_order(edge: ChildEdge | ParentEdge) -> tuple[str, str]:
+    return edge.lot_id, edge.relation
