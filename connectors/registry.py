@@ -6,9 +6,21 @@ import asyncio
 import contextlib
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal
 
+from connectors.runner.database import EvidenceConfig, run_evidence
+from connectors.runner.sink import run_sink
+from connectors.runner.sink_config import SinkConfig
+from connectors.runner.source import run_source
+from connectors.runner.source_config import SourceConfig
+from connectors.sinks.tryton.rest.config import TrytonConfig
+from connectors.sinks.tryton.sink import TrytonSink
+from streams.contracts.shipped import shipped_codec
+from streams.engine import arm
 from streams.errors import Misconfigured
+from streams.model.hold import Enforcement
+from streams.runtime.logging import configure_logging
 from streams.runtime.settings import (
     EvidenceSettings,
     HoldSettings,
@@ -67,10 +79,72 @@ def run(name: str, *, place_open: bool = False) -> None:
         case "source":
             work = source(name, connector)
         case "hold":
-            work = hold(connector, place_open=place_open)
+            work = hold(name, connector, place_open=place_open)
         case "evidence":
-            work = evidence()
+            work = evidence(name)
     asyncio.run(until_stopped(work))
+
+
+def source(name: str, connector: Connector) -> Coroutine[Any, Any, None]:
+    """A database read through logical replication."""
+    settings = load(SourceSettings)
+    dsn = secret("LOTGATE_SOURCE_DSN", settings.source_dsn, settings.source_dsn_file)
+    configure_logging(f"connect {name}", form=settings.log_format, secrets=(dsn,))
+    arm(settings.fault)
+    connection = settings.connection()
+    config = SourceConfig(
+        source=connector.system,
+        translator=settings.source_translator or connector.translator,
+        site=settings.source_site,
+        dsn=dsn,
+        slot=settings.source_slot or f"lotgate_{connector.system}",
+        publication=settings.source_publication,
+        partition=connector.partition
+        if settings.source_partition < 0
+        else settings.source_partition,
+        provision=settings.provision,
+        version=version("lotgate"),
+    )
+    return run_source(config, connection, shipped_codec(settings.registry_url, connection))
+
+
+def hold(name: str, connector: Connector, *, place_open: bool) -> Coroutine[Any, Any, None]:
+    """A system in which holds are placed."""
+    settings = load(HoldSettings)
+    configure_logging(f"connect {name}", form=settings.log_format)
+    arm(settings.fault)
+    connection = settings.connection()
+    config = SinkConfig(
+        target=connector.system,
+        group=settings.group,
+        prefix=settings.prefix,
+        enforcement=Enforcement(settings.enforce),
+        place_open=place_open or settings.place_open,
+        build=version("lotgate"),
+    )
+    sink = TrytonSink(
+        TrytonConfig(
+            url=settings.erp_url,
+            key_file=settings.erp_key_file,
+            key=settings.erp_key.get_secret_value() if settings.erp_key else "",
+            target=connector.system,
+            timeout_s=settings.erp_timeout_s,
+            cancel_shipments=settings.cancel_shipments,
+        )
+    )
+    return run_sink(config, connection, shipped_codec(settings.registry_url, connection), sink)
+
+
+def evidence(name: str) -> Coroutine[Any, Any, None]:
+    """Everything that happened, in PostgreSQL."""
+    settings = load(EvidenceSettings)
+    dsn = secret("LOTGATE_EVIDENCE_DSN", settings.evidence_dsn, settings.evidence_dsn_file)
+    configure_logging(f"connect {name}", form=settings.log_format, secrets=(dsn,))
+    arm(settings.fault)
+    connection = settings.connection()
+    return run_evidence(
+        EvidenceConfig(dsn), connection, shipped_codec(settings.registry_url, connection)
+    )
 
 
 async def until_stopped(work: Coroutine[Any, Any, None]) -> None:

@@ -7,8 +7,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from streams.agents import register_all
-from streams.contracts.catalog import Catalog
-from streams.contracts.codec import Codec
 from streams.contracts.provisioning import (
     changelog_spec,
     control_spec,
@@ -16,17 +14,17 @@ from streams.contracts.provisioning import (
     installation,
     topic_spec,
 )
-from streams.contracts.registry import ConfluentRegistry
+from streams.contracts.shipped import shipped_codec
 from streams.engine import EngineSettings, Lotgate
 from streams.runtime.settings import WorkerSettings, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from streams.contracts.codec import Codec
     from streams.contracts.topic_specs import TopicSpec
     from streams.contracts.topics import Topic
     from streams.runtime.connection import KafkaConnection
-    from streams.runtime.settings import CommonSettings
 
 DEAD_LETTER_SOURCES = ("erp", "qms", "erp-hold")
 """Connectors with dead letters of their own, by the last part of their group's name."""
@@ -52,18 +50,12 @@ class Encoder:
         return self.codec.decode(topic, payload)
 
 
-def codec_of(settings: CommonSettings) -> Codec:
-    """The codec of a process: shipped schemas, ids from its registry."""
-    return Codec(
-        Catalog.load(), ConfluentRegistry(settings.registry_url), settings.prefix, settings.group
-    )
-
-
 def engine_settings(settings: WorkerSettings) -> EngineSettings:
     """What the engine needs, from what the operator set."""
+    connection = settings.connection()
     return EngineSettings(
-        connection=settings.connection(),
-        codec=lambda: Encoder(codec_of(settings), settings.provision),
+        connection=connection,
+        codec=lambda: Encoder(shipped_codec(settings.registry_url, connection), settings.provision),
         data_dir=settings.data_dir,
         instance_id=settings.instance_id,
         build=build(),

@@ -96,14 +96,14 @@ def exit_code_of(error: LotgateError) -> int:
 )
 @click.version_option(package_name="lotgate")
 def cli() -> None:
-    r"""Lotgate: when quality finds a bad lot, stop it and everything made from it.
+    """Lotgate: when quality finds a bad lot, stop it and everything made from it.
 
     \b
     Try it:          lotgate demo
     Then:            lotgate trace lot R-001
                      lotgate tail inventory.hold.acks --since 10m
     For operators:   lotgate doctor, lotgate dlq list, lotgate exit-codes
-    """
+    """  # noqa: D301 - click reads the escape
 
 
 def main() -> None:

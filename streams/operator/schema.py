@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streams.app import codec_of, main_job, schemas_of
-from streams.operator.tooling import tool_settings
+from streams.app import main_job, schemas_of
+from streams.operator.tooling import codec_of, tool_settings
 
 if TYPE_CHECKING:
     from streams.contracts.codec import Codec
@@ -51,4 +51,5 @@ def publish(ctx: click.Context) -> None:
 
 
 def _shipped(ctx: click.Context) -> tuple[Codec, tuple[Topic[Any], ...]]:
-    return codec_of(tool_settings(ctx)), schemas_of(main_job())
+    settings = tool_settings(ctx)
+    return codec_of(settings, settings.connection()), schemas_of(main_job())

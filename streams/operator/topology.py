@@ -9,7 +9,7 @@ import orjson
 
 from streams.app import installation_of
 from streams.engine import provision
-from streams.operator.tooling import tool_settings
+from streams.operator.answers.tooling import tool_settings
 
 if TYPE_CHECKING:
     from streams.contracts.topic_specs import TopicSpec

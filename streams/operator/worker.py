@@ -10,7 +10,7 @@ from typing import TypeVar
 import click
 
 from streams import app as composition
-from streams.engine import Lotgate, provision, run_worker
+from streams.engine import Lotgate, arm, provision, run_worker
 from streams.errors import Misconfigured
 from streams.runtime.logging import configure_logging
 from streams.runtime.settings import WorkerSettings, load
@@ -35,6 +35,7 @@ def worker(place: str | None) -> None:
         settings = load(WorkerSettings, {"group": app.conf.id})
         specs = composition.topics_of(app, settings.connection())
     configure_logging("worker", instance=settings.instance_id, form=settings.log_format)
+    arm(settings.fault)
     if settings.provision:
         provision(settings.connection(), specs)
     app.configure(composition.engine_settings(settings))

@@ -81,7 +81,9 @@ class Shipper:
             "/stock.shipment.out",
             json={
                 "customer": customer,
-                "delivery_address": erp.search("party.address", [["party", "=", customer]])[0]["id"],
+                "delivery_address": erp.search("party.address", [["party", "=", customer]])[0][
+                    "id"
+                ],
                 "warehouse": goods.location(erp, "WH"),
                 "warehouse_storage": goods.location(erp, "STO"),
                 "warehouse_output": goods.location(erp, "OUT"),

@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from localstack import Stack
 
+from streams import app as composition
+from streams import engine
+from streams.contracts.shipped import shipped_codec
+from streams.runtime.settings import ToolSettings, load
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -77,6 +82,15 @@ def data_of(stack: Stack) -> Path:
     return stack.layout.root / "lotgate"
 
 
+def provision(stack: Stack) -> None:
+    """Create the topics and register the schemas, as a deployment does before its processes."""
+    settings = load(ToolSettings, tool_defaults(stack), {})
+    connection = settings.connection()
+    engine.provision(connection, composition.installation_of(connection))
+    codec = shipped_codec(settings.registry_url, connection)
+    codec.prepare(composition.schemas_of(composition.main_job()), register=True)
+
+
 def start(
     stack: Stack, name: str, *, extra: Mapping[str, str] | None = None, enforce: str = "enforce"
 ) -> None:
@@ -91,9 +105,9 @@ def forget_state(stack: Stack) -> None:
     shutil.rmtree(data_of(stack), ignore_errors=True)
 
 
-def tool_defaults() -> dict[str, Any]:
+def tool_defaults(stack: Stack | None = None) -> dict[str, Any]:
     """Addresses for commands that a person runs in the checkout, if the local stack was started."""
-    stack = Stack()
+    stack = stack or Stack()
     if not stack.layout.ports.is_file():
         return {}
     addresses = stack.addresses()

@@ -55,6 +55,8 @@ class Demo:
     def start_pipeline(self) -> None:
         """Start Lotgate's own processes and wait until the plant's lots arrived in the evidence."""
         with self.report.step("starting Lotgate's processes") as step:
+            step.note("topics and schemas")
+            pipeline.provision(self.stack)
             for name in pipeline.PROCESSES:
                 step.note(name)
                 pipeline.start(self.stack, name)
