@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from connectors.runner.sink import run_sink
 from connectors.runner.sink_config import Retrying, SinkConfig
-from streams.contracts.catalog import load_catalog
+from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec
 from streams.contracts.file_registry import FileRegistry
 from streams.contracts.provisioning import dead_letter_spec, topic_spec
@@ -45,7 +45,7 @@ class Bench:
         self.prefix = prefix or f"sink{os.getpid()}x{next(_numbers)}"
         self.connection = KafkaConnection(bootstrap, self.prefix)
         self.registry = folder / "registry.json"
-        self.codec = Codec(load_catalog(), FileRegistry(self.registry), self.prefix)
+        self.codec = Codec(Catalog.load(), FileRegistry(self.registry), self.prefix)
         self.codec.prepare([HOLD_COMMANDS, HOLD_ACKS], register=True)
         self.config = SinkConfig(
             prefix=self.prefix,

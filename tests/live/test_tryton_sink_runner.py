@@ -1,0 +1,275 @@
+"""The sink's loop on a real broker and a real ERP: what a bad ERP or a bad command ends in."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streams.contracts.topics import HOLD_COMMANDS
+from streams.errors import Misconfigured
+from streams.model.facts import Disposition
+from streams.model.hold import AckResult, Enforcement, HoldAction
+from tests.live import erp_double as bad
+from tests.live.erp_double import Double, Rule, running
+from tests.live.sink_bench import Bench
+from tests.live.tryton_goods import Colleague, Ground, command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from streams.engine import Record
+
+TRANSFERS = "/rest/model/stock.shipment.internal"
+
+
+@pytest.fixture
+def bench(broker: str, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(broker, tmp_path)
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def double(erp: Ground, tmp_path: Path) -> Iterator[Double]:
+    with running(erp.url, tmp_path) as double:
+        yield double
+
+
+def told(letter: Record) -> dict[str, str]:
+    """A dead letter's story."""
+    return {
+        name.removeprefix("lotgate-dlq-"): value.decode()
+        for name, value in letter.headers
+        if name.startswith("lotgate-dlq-")
+    }
+
+
+@pytest.mark.urs("M4.1")
+async def test_hold_and_release_are_acked_with_what_was_read(
+    bench: Bench, erp: Ground, shipper: Colleague
+) -> None:
+    number = shipper.lot(10)
+    release = command(number, action=HoldAction.RELEASE, version=2)
+    bench.send(command(number), release, replace(command(number), target="other"))
+    async with bench.running(erp.sink()) as work:
+        await bench.until(lambda: len(bench.acks()) == 2, work)
+    held, released = bench.acks()
+    assert (held.result, released.result) == (AckResult.CONTAINED, AckResult.RELEASED)
+    assert held.effective_disposition == Disposition.RESTRICTED
+    assert held.shares[0].returns_to == held.prior.place == "STO"
+    assert released.signature == "present, not verified"
+    assert held.signature == ""
+    assert held.ack_id == held.envelope.event_id != released.ack_id
+    assert held.envelope.recorded_at == command(number).envelope.recorded_at
+    assert held.envelope.causation_id == f"event-{number}-1"
+    assert held.mode == Enforcement.ENFORCE
+    assert 8 < held.calls < 20
+    assert erp.balance(number) == {"STO": 10}
+    assert bench.letters() == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "match"),
+    [
+        (bad.WRONG_KEY, "erp_denied", "stock.lot"),
+        (bad.NO_RIGHT, "erp_denied", "stock.lot"),
+        (bad.BROKEN, "erp_unexpected", "stock.lot"),
+        (bad.USER_ERROR, "erp_refused", TRANSFERS),
+        (bad.USER_WARNING, "erp_refused", TRANSFERS),
+        (bad.DIALOGUE, "erp_wants_dialogue", TRANSFERS),
+        (bad.WIZARD, "erp_wants_dialogue", TRANSFERS),
+    ],
+    ids=["401", "403", "500", "user-error", "user-warning", "dialogue", "wizard"],
+)
+@pytest.mark.urs("M4.1")
+async def test_a_permanent_refusal_is_one_dead_letter_and_others_flow(  # noqa: PLR0917
+    bench: Bench,
+    erp: Ground,
+    double: Double,
+    shipper: Colleague,
+    answer: tuple[int, str, str],
+    code: str,
+    match: str,
+) -> None:
+    refused, other = shipper.lot(10), shipper.lot(5)
+    double.obey(Rule(("POST" if match == TRANSFERS else "GET", match, refused), *answer))
+    bench.send(command(refused), command(other))
+    async with bench.running(replace_url(erp, double).sink()) as work:
+        await bench.until(lambda: len(bench.acks()) == 2, work)
+    assert bench.results() == {refused: [AckResult.REFUSED], other: [AckResult.CONTAINED]}
+    (letter,) = bench.letters()
+    original = next(r for r in bench.commands() if r.key == f"S1/RM-RESIN/{refused}".encode())
+    assert (letter.key, letter.value) == (original.key, original.value)
+    story = told(letter)
+    assert story["code"] == code
+    assert story["topic"] == original.topic
+    assert (int(story["partition"]), int(story["offset"])) == (original.partition, original.offset)
+    assert story["advice"]
+    assert story["stack"]
+    assert story["group"] == "lotgate-erp-hold"
+    assert letter.header("traceparent") == original.header("traceparent")
+    ack = next(a for a in bench.acks() if a.result == AckResult.REFUSED)
+    assert code in ack.detail
+    assert ack.advice == story["advice"]
+    assert erp.balance(refused) == {"STO": 10}
+
+
+@pytest.mark.parametrize("forward", [True, False], ids=["after-effect", "before-effect"])
+@pytest.mark.parametrize("status", [-1, 0], ids=["time-out", "reset"])
+async def test_a_call_without_an_answer_is_read_again_and_resumed(
+    bench: Bench, erp: Ground, double: Double, shipper: Colleague, status: int, *, forward: bool
+) -> None:
+    number = shipper.lot(10)
+    writes = [("POST", TRANSFERS, number), ("POST", "/wait"), ("POST", "/assign_try")]
+    double.obey(*(Rule(match, status, forward=forward, times=1) for match in writes))
+    bench.send(command(number))
+    sink = replace_url(erp, double).sink(timeout_s=1.0)
+    async with bench.running(sink) as work:
+        await bench.until(lambda: bool(bench.acks()), work)
+    assert bench.results() == {number: [AckResult.CONTAINED]}
+    assert bench.letters() == []
+    done = [each for each in erp.transfers(f"hold-{number}") if each[1] == "done"]
+    assert done == [(f"HOLD:hold-{number}", "done", 1)]
+    assert erp.balance(number) == {"QUA": 10}
+
+
+async def test_an_outage_fills_no_dead_letters_and_others_flow(
+    bench: Bench, erp: Ground, double: Double, shipper: Colleague
+) -> None:
+    down, other = shipper.lot(10), shipper.lot(5)
+    double.obey(Rule((down,), *bad.BUSY), Rule(("POST", "/assign_try"), *bad.BUSY, times=2))
+    bench.send(command(down), command(other))
+    async with bench.running(replace_url(erp, double).sink()) as work:
+        await bench.until(lambda: other in bench.results(), work)
+        await asyncio.sleep(1)
+        assert bench.results() == {other: [AckResult.CONTAINED]}
+        double.obey()
+        await bench.until(lambda: down in bench.results(), work)
+    assert bench.results()[down] == [AckResult.CONTAINED]
+    assert bench.letters() == []
+
+
+async def test_undecodable_commands_are_dead_letters_with_their_bytes(
+    bench: Bench, erp: Ground, shipper: Colleague
+) -> None:
+    number = shipper.lot(2)
+    good = bench.codec.encode(HOLD_COMMANDS, command(number))
+    broken = {
+        b"truncated": good[:-7],
+        b"trailing": good + b"x",
+        b"unknown": good[:1] + (4_000_000).to_bytes(4, "big") + good[5:],
+        b"text": b"not framed at all",
+    }
+    bench.send_bytes(*broken.items(), (f"S1/RM-RESIN/{number}".encode(), good))
+    async with bench.running(erp.sink()) as work:
+        await bench.until(lambda: len(bench.letters()) == 4 and bool(bench.acks()), work)
+    assert {letter.key: letter.value for letter in bench.letters()} == broken
+    codes = {letter.key: told(letter)["code"] for letter in bench.letters()}
+    assert codes == {
+        b"truncated": "truncated_body",
+        b"trailing": "trailing_bytes",
+        b"unknown": "unknown_schema_id",
+        b"text": "not_framed",
+    }
+    assert bench.results() == {number: [AckResult.CONTAINED]}
+
+
+async def test_an_unknown_lot_is_not_found_and_no_dead_letter(bench: Bench, erp: Ground) -> None:
+    bench.send(command("nowhere"))
+    async with bench.running(erp.sink()) as work:
+        await bench.until(lambda: bool(bench.acks()), work)
+    assert bench.results() == {"nowhere": [AckResult.NOT_FOUND]}
+    assert bench.letters() == []
+
+
+async def test_observe_writes_nothing_and_enforce_asks_about_what_it_saw(
+    bench: Bench, erp: Ground, shipper: Colleague
+) -> None:
+    kept, freed = shipper.lot(10), shipper.lot(5)
+    bench.send(command(kept), command(freed), command(freed, action=HoldAction.RELEASE, version=2))
+    async with bench.running(erp.sink(), enforcement=Enforcement.OBSERVE) as work:
+        await bench.until(lambda: len(bench.acks()) == 3, work)
+    would = {kept: [AckResult.WOULD_HOLD], freed: [AckResult.WOULD_HOLD, AckResult.WOULD_RELEASE]}
+    assert bench.results() == would
+    seen = next(ack for ack in bench.acks() if ack.lot_id.endswith(kept))
+    assert [(s.outcome, s.quantity, s.place) for s in seen.shares] == [("free", 10, "STO")]
+    assert erp.transfers(f"hold-{kept}") == []
+    assert erp.balance(kept) == {"STO": 10}
+
+    with pytest.raises(Misconfigured) as refused:
+        async with bench.running(erp.sink()) as work:
+            await bench.until(work.done, work)
+    assert refused.value.code == "open_would_holds"
+    assert kept in refused.value.message
+    assert freed not in refused.value.message
+
+    async with bench.running(erp.sink(), place_open=True) as work:
+        await bench.until(lambda: AckResult.CONTAINED in bench.results()[kept], work)
+    assert erp.balance(kept) == {"QUA": 10}
+    assert erp.balance(freed) == {"STO": 5}
+    async with bench.running(erp.sink()) as work:
+        bench.send(command(kept, action=HoldAction.RELEASE, version=2))
+        await bench.until(lambda: AckResult.RELEASED in bench.results()[kept], work)
+    assert erp.balance(kept) == {"STO": 10}
+
+
+async def test_propose_says_that_an_approval_is_needed(
+    bench: Bench, erp: Ground, shipper: Colleague
+) -> None:
+    number = shipper.lot(3)
+    bench.send(command(number))
+    async with bench.running(erp.sink(), enforcement=Enforcement.PROPOSE) as work:
+        await bench.until(lambda: bool(bench.acks()), work)
+    (ack,) = bench.acks()
+    assert ack.result == AckResult.WOULD_HOLD
+    assert "approval" in ack.advice
+    assert erp.balance(number) == {"STO": 3}
+
+
+async def test_a_key_that_the_erp_refuses_stops_the_start(
+    bench: Bench, erp: Ground, tmp_path: Path
+) -> None:
+    key = tmp_path / "wrong.key"
+    key.write_text("wrong")
+    with pytest.raises(Misconfigured) as refused:
+        async with bench.running(replace(erp, holder=key).sink()) as work:
+            await bench.until(work.done, work)
+    assert refused.value.code == "erp_denied"
+
+
+async def test_a_key_that_goes_bad_stops_the_loop_before_the_topic_is_emptied(
+    bench: Bench, erp: Ground, double: Double, shipper: Colleague
+) -> None:
+    lots = [shipper.lot(1) for _ in range(9)]
+    double.obey(*(Rule(("stock.lot", lot), *bad.WRONG_KEY) for lot in lots))
+    bench.send(*(command(lot) for lot in lots))
+    with pytest.raises(Misconfigured) as refused:
+        async with bench.running(replace_url(erp, double).sink()) as work:
+            await bench.until(work.done, work)
+    assert refused.value.code == "target_denies"
+    assert len(bench.letters()) < 5
+    double.obey()
+    async with bench.running(replace_url(erp, double).sink()) as work:
+        left = 9 - len(bench.letters())
+        await bench.until(
+            lambda: sum(AckResult.CONTAINED in r for r in bench.results().values()) == left, work
+        )
+
+
+async def test_a_probe_touches_nothing(bench: Bench, erp: Ground, shipper: Colleague) -> None:
+    number = shipper.lot(1)
+    order = command(number)
+    bench.send(replace(order, envelope=replace(order.envelope, synthetic=True)))
+    async with bench.running(erp.sink()) as work:
+        await bench.until(lambda: bool(bench.acks()), work)
+    assert bench.results() == {number: [AckResult.SYNTHETIC]}
+    assert erp.balance(number) == {"STO": 1}
+
+
+def replace_url(erp: Ground, double: Double) -> Ground:
+    """The same ERP behind the double."""
+    return replace(erp, url=double.url)
