@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +27,10 @@ from streams.runtime.connection import KafkaConnection
 from tests.live import engine_job as job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 ROOT = Path(__file__).parents[2]
+COUNTER = itertools.count(1)
 PARTITIONS = 2
 
 
@@ -180,6 +182,20 @@ class Lab:
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-6_000:] if self.log.exists() else ""
+
+
+@contextmanager
+def borrowed(bootstrap: str, folder: Path, **changes: Any) -> Iterator[Lab]:
+    """A lab of one test, with its topics; every worker is ended, however the test ends."""
+    lab = Lab(bootstrap, folder, f"engine-{os.getpid()}-{next(COUNTER)}", changes=changes)
+    lab.provision()
+    try:
+        yield lab
+    except BaseException:
+        sys.stderr.write(lab.tail())
+        raise
+    finally:
+        lab.end()
 
 
 def inspections(count: int, lots: int = 100, start: int = 0) -> list[job.Inspection]:
