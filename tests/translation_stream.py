@@ -11,6 +11,7 @@ from connectors.translators.tryton import TrytonTranslator
 from streams.model.rows import RowChange, SourceTransaction
 from streams.model.translation import TranslateEntry, Translator
 from streams.rules.translation import translate
+from streams.rules.translation.chunks import PAGE_ROWS
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 TRANSLATORS: dict[str, Translator] = {"tryton": TrytonTranslator(), "oca": OcaTranslator()}
@@ -56,6 +57,7 @@ class Database:
     source: str
     lsn: int = 1_000
     rows: dict[tuple[str, Any], dict[str, Any]] = field(default_factory=dict)
+    log: list[SourceTransaction] = field(default_factory=list)
 
     def change(self, op: str, table: str, key: Any, **cells: Any) -> RowChange:
         if op == "d":
@@ -67,7 +69,7 @@ class Database:
 
     def transaction(self, *changes: RowChange, snapshot: bool = False) -> SourceTransaction:
         self.lsn += 100
-        return SourceTransaction(
+        made = SourceTransaction(
             source=self.source,
             translator=self.translator,
             site="PLANT-1",
@@ -83,6 +85,8 @@ class Database:
             changes=tuple(replace(item, ordinal=number) for number, item in enumerate(changes)),
             connector_version="1",
         )
+        self.log.append(made)
+        return made
 
     def snapshot(self, *changes: RowChange) -> SourceTransaction:
         return self.transaction(*(replace(item, op="r") for item in changes), snapshot=True)
@@ -93,7 +97,12 @@ class Translation:
     """Runs the stage's rule over records, and keeps what it said."""
 
     entries: Entries = field(default_factory=Entries)
+    page_rows: int = PAGE_ROWS
     said: list[Any] = field(default_factory=list)
+
+    def translate(self, record: SourceTransaction) -> tuple[object, ...]:
+        translator = TRANSLATORS[record.translator]
+        return translate(self.entries, record, translator, self.page_rows)
 
     def feed(self, *records: SourceTransaction) -> list[Any]:
         """Translate records, and those that the stage sends itself; return what was new."""
@@ -101,7 +110,7 @@ class Translation:
         waiting = list(records)
         while waiting:
             record = waiting.pop(0)
-            for item in translate(self.entries, record, TRANSLATORS[record.translator]):
+            for item in self.translate(record):
                 if isinstance(item, SourceTransaction):
                     waiting.append(item)
                 else:

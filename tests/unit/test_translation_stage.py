@@ -14,7 +14,6 @@ from streams.contracts.topics import Topic
 from streams.model.facts import InspectionResult, Lot
 from streams.model.rows import SourceTransaction
 from streams.model.translation import Rejected, TranslateEntry
-from streams.rules.translation import chunks
 from streams.rules.translation.rows import PAGE, StoredRows
 from tests.translation_plant import HOUSING, INPUT, SUPPLIER, UNCODED, Plant
 from tests.translation_stream import Entries, Translation, chunked, ids_of, row
@@ -159,14 +158,11 @@ def grown(plant: Plant) -> None:
 
 
 @pytest.mark.parametrize("page", [1, 3, 10, 2_000])
-def test_a_big_snapshot_is_translated_in_pages(
-    plant: Plant, page: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_big_snapshot_is_translated_in_pages(plant: Plant, page: int) -> None:
     grown(plant)
     whole = snapshot_of(plant)
     expected = Translation().feed(whole)
-    monkeypatch.setattr(chunks, "PAGE_ROWS", page)
-    fresh = Translation()
+    fresh = Translation(page_rows=page)
     parts = chunked(whole, *([4] * (len(whole.changes) // 4)))
     assert fresh.feed(*parts[:-1]) == []
     said = fresh.feed(parts[-1])
@@ -177,28 +173,22 @@ def test_a_big_snapshot_is_translated_in_pages(
     assert fresh.feed(*parts) == []
 
 
-def test_a_page_that_is_asked_for_twice_is_translated_once(
-    plant: Plant, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_that_is_asked_for_twice_is_translated_once(plant: Plant) -> None:
     grown(plant)
-    monkeypatch.setattr(chunks, "PAGE_ROWS", 1)
     parts = chunked(snapshot_of(plant), 10, 10, 10)
-    fresh = Translation()
+    fresh = Translation(page_rows=1)
     said = fresh.feed(*parts)
     asked = replace(parts[-1], chunk=-1, changes=())
     assert fresh.feed(asked, asked) == []
     assert len(set(ids_of(said))) == len(said)
 
 
-def test_a_live_change_between_two_pages_is_not_lost(
-    plant: Plant, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_live_change_between_two_pages_is_not_lost(plant: Plant) -> None:
     _, document, _ = plant.receive("R-001")
     key, _ = plant.inspection(document)
-    monkeypatch.setattr(chunks, "PAGE_ROWS", 1)
     parts = chunked(snapshot_of(plant), 5, 5, 5)
     live = plant.judged(key)
-    fresh = Translation()
+    fresh = Translation(page_rows=1)
     said = fresh.feed(*parts, live)
     (result,) = [item for item in said if isinstance(item, InspectionResult)]
     assert (result.verdict, result.envelope.source.op) == ("rejected", "u")

@@ -20,7 +20,7 @@ from connectors.translators.tryton.tables import PRODUCTION, TABLES
 from streams.model.translation import CoalescedRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from streams.model.rows import Cell
     from streams.model.translation import Coalesced, Draft, Rejected, Rows
@@ -69,7 +69,7 @@ class TrytonTranslator:
 def _touch(plant: Plant, touched: Touched, row: CoalescedRow) -> None:
     match row.table:
         case "stock_lot":
-            touched.lot(row.key, row)
+            _touch_lot(plant, touched, row)
         case "stock_move":
             _touch_move(plant, touched, row)
         case "quality_inspection":
@@ -92,8 +92,10 @@ def _touch_move(plant: Plant, touched: Touched, row: CoalescedRow) -> None:
         return
     if arrived is not None:
         touched.lot(arrived.lot, row).arrivals.append(arrived)
-    elif row.after and row.after.get("state") == "done" and row.after.get("lot") is not None:
-        touched.lot(row.after["lot"], row)
+    for image in (row.before, row.after):
+        # A done move, or one that no longer is, may change where its lot lies.
+        if image and image.get("state") == "done" and image.get("lot") is not None:
+            touched.lot(image["lot"], row)
 
 
 def _touch_documents(plant: Plant, touched: Touched, row: CoalescedRow) -> None:
@@ -113,23 +115,27 @@ def _touch_documents(plant: Plant, touched: Touched, row: CoalescedRow) -> None:
                 touched.inspections.setdefault(key, row)
 
 
-def _touch_product(plant: Plant, touched: Touched, row: CoalescedRow) -> None:
-    """A product's code is part of the name of each of its lots.
+def _touch_lot(plant: Plant, touched: Touched, row: CoalescedRow) -> None:
+    touched.lot(row.key, row)
+    if any((row.before or {}).get(name) != row.image.get(name) for name in ("number", "product")):
+        _touch_where_named(plant, touched, row.key, row)
 
-    Where it had none before, its lots could not be named, nor could what they are part of.
-    """
+
+def _touch_product(plant: Plant, touched: Touched, row: CoalescedRow) -> None:
+    """A product's code is part of the name of each of its lots."""
     if row.op == "r" or (row.before or {}).get("code") == (row.after or {}).get("code"):
         return
     for lot in plant.rows.keys_where("stock_lot", "product", row.key):
         touched.lot(lot, row)
-        if (row.before or {}).get("code"):
-            continue
-        for move in plant.rows.keys_where("stock_move", "lot", lot):
-            image = plant.rows.image("stock_move", move)
-            if image is not None:
-                _touch_documents(plant, touched, _as_of(row, image))
+        _touch_where_named(plant, touched, lot, row)
 
 
-def _as_of(row: CoalescedRow, image: Mapping[str, Cell]) -> CoalescedRow:
-    """The product's change, seen from a move of one of its lots."""
-    return CoalescedRow(row.schema, row.table, row.key, row.op, row.ordinal, None, image)
+def _touch_where_named(plant: Plant, touched: Touched, lot: str, row: CoalescedRow) -> None:
+    """A lot has a new name: so has what it is part of."""
+    if row.op == "r":
+        return
+    for move in plant.rows.keys_where("stock_move", "lot", lot):
+        image = plant.rows.image("stock_move", move)
+        if image is not None:
+            seen = CoalescedRow(row.schema, row.table, row.key, row.op, row.ordinal, None, image)
+            _touch_documents(plant, touched, seen)

@@ -1,9 +1,12 @@
 """Inspection results, joined with the lots of the inspected document.
 
 An inspection names no lot, only a document. Its lots are those of the document's moves that are not
-cancelled. If its control is for a product, only lots of that product were inspected. If not, a
-production's inspection judges what it made, not what went in: the inputs have inspections of their
-own, and holding them would hold everything else that was made from them.
+cancelled.
+
+A shipment's control may be for one product; then only lots of that product were inspected. A
+production's inspection judges what it made, not what went in: Tryton picks controls of a run by the
+products that go in, so the control's product says nothing here, and holding the inputs would hold
+everything else that was made from them.
 """
 
 from __future__ import annotations
@@ -87,12 +90,9 @@ def _lots(plant: Plant, found: Record) -> list[Record]:
     if document is None:
         return []
     if document[0] == PRODUCTION:
-        made = _moved(plant, "production_output", document[1])
-        judged = _of_product(plant, found, made + _moved(plant, "production_input", document[1]))
-        return made if judged is None else judged
-    moved = _moved(plant, "shipment", origin)
-    judged = _of_product(plant, found, moved)
-    return moved if judged is None else judged
+        return _moved(plant, "production_output", document[1])
+    lots = _moved(plant, "shipment", origin)
+    return _of_product(plant, found, lots) or lots
 
 
 def _moved(plant: Plant, column: str, document: str) -> list[Record]:
@@ -107,9 +107,8 @@ def _moved(plant: Plant, column: str, document: str) -> list[Record]:
     return list(lots.values())
 
 
-def _of_product(plant: Plant, found: Record, lots: list[Record]) -> list[Record] | None:
-    """Lots of the control's product; None if it is for no product, or the document has none."""
+def _of_product(plant: Plant, found: Record, lots: list[Record]) -> list[Record]:
+    """Lots of the control's product; none if it is for no product, or the document has none."""
     control = plant.find("quality_control", found.cell("control"))
     product = None if control is None else control.cell("product")
-    chosen = [] if product is None else [lot for lot in lots if lot.cell("product") == product]
-    return chosen or None
+    return [] if product is None else [lot for lot in lots if lot.cell("product") == product]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from streams.rules.translation.rows import StoredRows
 
 PAGE_ROWS = 2_000
-"""Snapshot rows after whose translation the rest waits for a record of its own."""
+"""Snapshot rows that one record translates, a chunk more or less."""
 
 
 def collected(rows: StoredRows, transaction: SourceTransaction) -> tuple[RowChange, ...] | None:
@@ -55,9 +55,11 @@ class SnapshotPages:
     Args:
         rows: The source's rows.
         transaction: A chunk of the snapshot, or a record for its next page.
+        size: Rows after whose translation the rest waits for a record of its own.
     """
 
-    def __init__(self, rows: StoredRows, transaction: SourceTransaction) -> None:
+    def __init__(self, rows: StoredRows, transaction: SourceTransaction, size: int) -> None:
+        self._size = size
         self._rows = rows
         self._transaction = transaction
         self._parts = ("snapshot", str(transaction.commit_lsn))
@@ -86,7 +88,7 @@ class SnapshotPages:
         """Keys for one page of work; they no longer wait."""
         taken: list[str] = []
         waiting = list(self._head.members)
-        while waiting and len(taken) < 3 * PAGE_ROWS:
+        while waiting and len(taken) < 3 * self._size:
             number = waiting.pop(0)
             entry = self._rows.entry(*self._parts, number)
             taken.extend(entry.members if entry else ())

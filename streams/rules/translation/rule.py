@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from streams.model.translation import EntryView, Rejected, Translator
-from streams.rules.translation.chunks import SnapshotPages, collected
+from streams.rules.translation.chunks import PAGE_ROWS, SnapshotPages, collected
 from streams.rules.translation.coalesce import Address, Coalescer
 from streams.rules.translation.rows import StoredRows
 from streams.rules.translation.stamp import stamp
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def translate(
-    view: EntryView, transaction: SourceTransaction, translator: Translator
+    view: EntryView,
+    transaction: SourceTransaction,
+    translator: Translator,
+    page_rows: int = PAGE_ROWS,
 ) -> tuple[object, ...]:
     """Translate one record of the input.
 
@@ -24,6 +27,7 @@ def translate(
         view: Entries of the record's partition.
         transaction: A database transaction, a chunk of one, or a chunk or page of a snapshot.
         translator: The system's translator.
+        page_rows: Snapshot rows that one record translates.
 
     Returns:
         Facts in the order in which the translator gave them, then `Rejected` for each row that
@@ -32,7 +36,7 @@ def translate(
     """
     rows = StoredRows(view, transaction.source)
     if transaction.snapshot:
-        return _snapshot(rows, transaction, translator)
+        return _snapshot(rows, transaction, translator, page_rows)
     changes = collected(rows, transaction)
     if changes is None:
         return ()
@@ -42,10 +46,10 @@ def translate(
 
 
 def _snapshot(
-    rows: StoredRows, transaction: SourceTransaction, translator: Translator
+    rows: StoredRows, transaction: SourceTransaction, translator: Translator, page_rows: int
 ) -> tuple[object, ...]:
     """Store images chunk by chunk; translate in pages after the last chunk."""
-    pages = SnapshotPages(rows, transaction)
+    pages = SnapshotPages(rows, transaction, page_rows)
     work = Coalescer(rows, translator, transaction)
     if transaction.chunk < 0:
         return _page(rows, pages, work, transaction, translator) if pages.due() else ()
