@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 # Numbers from linux/capability.h and linux/prctl.h.
-DAC_OVERRIDE, DAC_READ_SEARCH = 1, 2
+DAC_OVERRIDE, DAC_READ_SEARCH, SET_PROCESS_CAPABILITIES = 1, 2, 8
 VERSION_3 = 0x20080522
-SET_KEEP_CAPABILITIES = 8
+SET_SECURE_BITS, NO_SETUID_FIXUP = 28, 4
 AMBIENT, AMBIENT_RAISE = 47, 2
 
 
@@ -36,6 +36,8 @@ def passing_right() -> int | None:
     status = Path("/proc/self/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("CapEff:"))
     held = int(line.split()[1], 16)
+    if not held >> SET_PROCESS_CAPABILITIES & 1:
+        return None
     return next((right for right in (DAC_READ_SEARCH, DAC_OVERRIDE) if held >> right & 1), None)
 
 
@@ -43,7 +45,10 @@ def become(user: int, group: int) -> None:
     """Become the user for good, with no right of root but the one to pass through folders."""
     right = passing_right()
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(SET_KEEP_CAPABILITIES, 1, 0, 0, 0)
+    if right is not None:
+        # Without this, the kernel's access() answers for a user without any right, and initdb
+        # and the server ask it whether they may run their own programs.
+        libc.prctl(SET_SECURE_BITS, NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setgid(group)
     os.setuid(user)
@@ -51,9 +56,10 @@ def become(user: int, group: int) -> None:
         return
     sets = (_Sets * 2)()
     sets[0].effective = sets[0].permitted = sets[0].inheritable = 1 << right
-    if libc.capset(ctypes.byref(_Header(VERSION_3, 0)), ctypes.byref(sets)) == 0:
-        # Ambient rights are the ones that outlive the change into a program.
-        libc.prctl(AMBIENT, AMBIENT_RAISE, right, 0, 0)
+    if libc.capset(ctypes.byref(_Header(VERSION_3, 0)), ctypes.byref(sets)) != 0:
+        raise PermissionError(ctypes.get_errno(), "root's other rights could not be given up")
+    # Ambient rights are the ones that outlive the change into a program.
+    libc.prctl(AMBIENT, AMBIENT_RAISE, right, 0, 0)
 
 
 if __name__ == "__main__":

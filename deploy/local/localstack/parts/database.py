@@ -44,6 +44,8 @@ SETTINGS = {
     "password_encryption": "scram-sha-256",
 }
 
+THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
 INITDB = (
     *("-U", "postgres", "-A", "scram-sha-256", "--no-sync", "--no-instructions"),
     *("--locale=C.UTF-8", "-E", "UTF8"),
@@ -59,7 +61,13 @@ READERS = {"qms": "qms_cdc", "plant": "erp_cdc"}
 
 
 class Database:
-    """The database server of the stack."""
+    """The database server of the stack.
+
+    Args:
+        layout: Folders of the stack.
+        ports: Ports of the stack.
+        throw_away: For work whose result is dumped: it may be lost with the machine, and is fast.
+    """
 
     name = "database"
     needs: tuple[str, ...] = ()
@@ -68,7 +76,8 @@ class Database:
     stop_signal: int = signal.SIGINT
     stop_seconds = 20.0
 
-    def __init__(self, layout: Layout, ports: PortMemory) -> None:
+    def __init__(self, layout: Layout, ports: PortMemory, *, throw_away: bool = False) -> None:
+        self._settings = SETTINGS | (THROW_AWAY if throw_away else {})
         self._layout = layout
         self._ports = ports
         self._home = layout.data / "postgres"
@@ -100,7 +109,7 @@ class Database:
         if not (self._home / "PG_VERSION").exists():
             self._initialise(user)
         postgres.clear_remnants(self._home)
-        settings = SETTINGS | {"port": str(self._ports.port("database"))}
+        settings = self._settings | {"port": str(self._ports.port("database"))}
         flags = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         return Command(
             postgres.argv_as(user, "postgres", "-D", str(self._home), *flags),

@@ -129,7 +129,7 @@ def _workshop(layout: Layout, dump: Path | None = None) -> Iterator[Erp]:
         own = Layout(Path(folder), layout.parts)
         own.make()
         ports = PortMemory(own.ports)
-        database = Database(own, ports)
+        database = Database(own, ports, throw_away=True)
         erp = Erp(own, ports, database, dump)
         parts: list[Part] = [database] if dump is None else [database, erp]
         started: list[tuple[Process, Part]] = []
