@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 """The checkout that this package belongs to."""
@@ -83,8 +89,27 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def secret(folder: Path, name: str) -> str:
-    """Return the secret kept under that name, drawing it on first use."""
+    """Return the secret kept under that name, drawing it on first use.
+
+    Of two that draw at once, both get the one that was kept first.
+    """
     path = folder / name
     if not path.exists():
-        write_private(path, secrets.token_urlsafe(24) + "\n")
+        drawn = folder / f".{name}.{secrets.token_hex(8)}"
+        write_private(drawn, secrets.token_urlsafe(24) + "\n")
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(drawn)
+        drawn.unlink()
     return path.read_text(encoding="utf-8").strip()
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Keep every other thread and process out of the block; a killed one's lock goes with it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

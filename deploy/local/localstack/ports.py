@@ -8,7 +8,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from localstack.errors import StackError
-from localstack.layout import write_whole
+from localstack.layout import exclusive, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,7 @@ class PortMemory:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = path.with_suffix(".lock")
 
     def known(self) -> dict[str, int]:
         """Return every remembered port by name."""
@@ -46,21 +47,26 @@ class PortMemory:
 
     def port(self, name: str) -> int:
         """Return the port of that name, choosing a free one the first time."""
-        kept = self.known()
-        if name not in kept:
-            kept[name] = self._choose(set(kept.values()))
-            self._keep(kept)
-        return kept[name]
+        known = self.known()
+        if name in known:
+            return known[name]
+        with exclusive(self._lock):
+            kept = self.known()
+            if name not in kept:
+                kept[name] = self._choose(set(kept.values()))
+                self._keep(kept)
+            return kept[name]
 
     def renew_if_taken(self, name: str) -> int:
         """Return a port that can be listened on, replacing one that a stranger took."""
-        kept = self.known()
-        if name in kept and not is_free(kept[name]):
-            others = set(kept.values())
-            del kept[name]
-            kept[name] = self._choose(others)
+        port = self.port(name)
+        if is_free(port):
+            return port
+        with exclusive(self._lock):
+            kept = self.known()
+            kept[name] = self._choose(set(kept.values()))
             self._keep(kept)
-        return self.port(name)
+            return kept[name]
 
     def _choose(self, taken: set[int]) -> int:
         for _ in range(ATTEMPTS):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import signal
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localstack.errors import StackError
-from localstack.layout import Layout, default_directory
+from localstack.layout import Layout, default_directory, exclusive
 from localstack.parts.broker import Broker
 from localstack.parts.database import Database
 from localstack.parts.erp import DATABASE, Erp
@@ -23,11 +21,11 @@ from localstack.requirements import missing_requirements
 from localstack.waiting import until_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from localstack.parts.part import Part
-    from localstack.progress import Report
+    from localstack.progress import Report, Step
 
 PARTS = ("broker", "registry", "database", "erp")
 DEFAULT_STOP_SECONDS = 20.0
@@ -109,24 +107,28 @@ class Stack:
     def prepare(self, report: Report | None = None, parts: Sequence[str] = PARTS) -> None:
         """Fetch and build what is missing for these parts; safe to repeat and to interrupt."""
         self.layout.make()
-        with self._lock(self.layout.parts / "lock"):
+        with exclusive(self.layout.parts / "lock"):
             for name in self._ordered(parts):
                 self._parts[name].prepare(report or PlainReport())
 
     def up(self, parts: Sequence[str] = PARTS, report: Report | None = None) -> None:
         """Start these parts and what they need; what runs already is left as it is."""
-        for name in self._ordered(parts):
-            if not self.process(name).running():
-                with (report or PlainReport()).step(f"starting {name}"):
-                    self.start(name)
-            else:
-                self.start(name)
+        chains = self._chains(self._ordered(parts))
+        silent = [name for chain in chains for name in chain if not self.process(name).running()]
+        if not silent:
+            for chain in chains:
+                self._start_chain(chain)
+            return
+        with (report or PlainReport()).step(f"starting {', '.join(silent)}") as step:
+            step.total(sum(map(len, chains)))
+            with ThreadPoolExecutor(len(chains)) as pool:
+                list(pool.map(lambda chain: self._start_chain(chain, step), chains))
 
     def start(self, name: str) -> None:
         """Start one part, unless it runs, and wait until it answers."""
         part = self._parts[name]
         self.layout.make()
-        with self._lock(self.layout.root / f"lock.{name}"):
+        with exclusive(self.layout.root / f"lock.{name}"):
             process = self.process(name)
             if not process.running():
                 for port in part.port_names():
@@ -162,7 +164,7 @@ class Stack:
             raise StackError(f"{name} is a part of the stack; give the process another name")
         self.layout.make()
         process = self.process(name)
-        with self._lock(self.layout.root / f"lock.{name}"):
+        with exclusive(self.layout.root / f"lock.{name}"):
             if not process.running():
                 process.start(Command(argv, env=env, folder=self.layout.root))
         return process
@@ -232,6 +234,24 @@ class Stack:
         state = "running" if alive else "ended"
         return PartStatus(process.name, identity.pid if alive else None, process.log, state)
 
+    def _chains(self, ordered: Sequence[str]) -> list[list[str]]:
+        """Split parts into rows that need nothing of each other, each in its order of need."""
+        chains: list[list[str]] = []
+        for name in ordered:
+            needed = set(self._parts[name].needs)
+            home = next((chain for chain in chains if needed & set(chain)), None)
+            if home is None:
+                chains.append([name])
+            else:
+                home.append(name)
+        return chains
+
+    def _start_chain(self, chain: Sequence[str], step: Step | None = None) -> None:
+        for name in chain:
+            self.start(name)
+            if step is not None:
+                step.advance(1)
+
     def _ordered(self, names: Sequence[str]) -> list[str]:
         wanted: list[str] = []
         for name in names:
@@ -242,14 +262,3 @@ class Stack:
                 if needed not in wanted:
                     wanted.append(needed)
         return wanted
-
-    @contextmanager
-    def _lock(self, path: Path) -> Iterator[None]:
-        """Keep other starters out; a killed one's lock goes with it."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
