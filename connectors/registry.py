@@ -75,14 +75,17 @@ def run(name: str, *, place_open: bool = False) -> None:
             code="unknown_connector",
             advice=f"use one of: {', '.join(CONNECTORS)}",
         )
+    asyncio.run(until_stopped(_work(name, connector, place_open=place_open)))
+
+
+def _work(name: str, connector: Connector, *, place_open: bool) -> Coroutine[Any, Any, None]:
     match connector.kind:
         case "source":
-            work = source(name, connector)
+            return source(name, connector)
         case "hold":
-            work = hold(name, connector, place_open=place_open)
+            return hold(name, connector, place_open=place_open)
         case "evidence":
-            work = evidence(name)
-    asyncio.run(until_stopped(work))
+            return evidence(name)
 
 
 def source(name: str, connector: Connector) -> Coroutine[Any, Any, None]:

@@ -10,7 +10,7 @@ import click
 
 from streams.contracts.topics import prefixed
 from streams.engine import control
-from streams.engine.kafka.positions import topic_partitions
+from streams.engine.kafka.topics import topic_partitions
 from streams.operator.answers import dead_letters
 from streams.operator.answers.decoding import shown
 from streams.operator.answers.tooling import NotFound, as_json, codec_of, moment, tool_settings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from streams.app import main_job, schemas_of
-from streams.operator.tooling import codec_of, tool_settings
+from streams.operator.answers.tooling import codec_of, tool_settings
 
 if TYPE_CHECKING:
     from streams.contracts.codec import Codec

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from streams.contracts.topics import GROUP, PUBLIC, dead_letters, prefixed
-from streams.engine.kafka.positions import offset_at, topic_partitions
 from streams.engine.kafka.reading import high_watermark, read_partition
+from streams.engine.kafka.topics import offset_at, topic_partitions
 from streams.operator.answers.decoding import Shown, shown
 from streams.operator.answers.tooling import NotFound, as_json, codec_of, moment, say, tool_settings
 from streams.runtime.clock import now

@@ -58,7 +58,8 @@ def test_a_hold_waits_for_its_lot_and_ends_only_with_a_signature(demo: Demo) -> 
 @pytest.mark.urs("M4.1", "M4.4")
 @pytest.mark.parametrize("victim", ["worker", "erp-cdc", "erp-hold", "evidence", "broker", "erp"])
 def test_a_kill_in_the_middle_changes_nothing(demo: Demo, victim: str) -> None:
-    demo.plant().fail_inspection(scenario.FAILING_LOT)
+    with demo.plant() as plant:
+        plant.fail_inspection(scenario.FAILING_LOT)
     demo.watch.until("the first read-back", lambda: bool(demo.watch.acks()), 60, demo.need_running)
     kill_and_start_again(demo, victim)
     held = {wanted.lot for wanted in scenario.EXPECTED if wanted.level is not None}

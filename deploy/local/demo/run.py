@@ -97,7 +97,8 @@ class Demo:
         title = f"an inspection of lot {lot} fails in the ERP; from here only Lotgate acts"
         with self.report.step(title) as step:
             step.total(len(expected))
-            number = self.plant().fail_inspection(lot)
+            with self.plant() as plant:
+                number = plant.fail_inspection(lot)
             read_back: set[str] = set()
 
             def all_read_back() -> bool:
@@ -123,7 +124,8 @@ class Demo:
             story = LotStory(self.watch, self.need_running, lot, step.note)
             self.qms.open_nonconformity("NC-1", "major", [(product, lot)], "foreign matter")
             story.state("NC-1 (major) is opened", "waits for the lot", status="waiting", causes=1)
-            self.plant().receive_lot(lot, product, scenario.LATE_QUANTITY)
+            with self.plant() as plant:
+                plant.receive_lot(lot, product, scenario.LATE_QUANTITY)
             story.ack("the receipt arrives", "held on arrival", "hold", "contained")
             self.qms.open_nonconformity("NC-2", "minor", [(product, lot)], "label missing")
             story.state("NC-2 (minor) is opened", "stays held", status="held", causes=2)
@@ -152,7 +154,8 @@ class Demo:
             return {n: seen for n, seen in acks.items() if before.get(n) != seen.ack["ack_id"]}
 
         with self.report.step(f"an inspection of lot {lot} fails in the ERP") as step:
-            number = self.plant().fail_inspection(lot, product)
+            with self.plant() as plant:
+                number = plant.fail_inspection(lot, product)
             step.note(f"inspection {number}")
             self.watch.until(
                 f"lot {lot} with an open cause", lambda: self._reached(lot), 30, self.need_running

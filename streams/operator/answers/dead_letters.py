@@ -11,8 +11,8 @@ import orjson
 
 from streams.contracts.topics import dead_letters, prefixed
 from streams.engine import control
-from streams.engine.kafka.positions import topic_partitions
 from streams.engine.kafka.reading import read_partition
+from streams.engine.kafka.topics import topic_partitions
 from streams.engine.kafka.transaction import Transaction
 from streams.errors import Misconfigured, Poison
 from streams.evidence.records import DEAD_LETTER_HEADERS, LARGEST, number, text
