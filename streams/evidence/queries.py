@@ -84,13 +84,20 @@ def events_of(connection: Connection[Any], lots: Iterable[str]) -> list[StoredEv
     )
 
 
-def records_of(connection: Connection[Any], system: str, subject: str) -> list[StoredEvent]:
-    """Return every version of a source's record, oldest first."""
+def records_of(connection: Connection[Any], cause_id: str) -> list[StoredEvent]:
+    """Return every version of the record behind a cause, oldest first.
+
+    Args:
+        connection: To the evidence database.
+        cause_id: `<type>:<system>:<record id>`.
+    """
+    kind, _, rest = cause_id.partition(":")
+    system, _, subject = rest.partition(":")
     return _events(
         connection,
         "where kind = 'fact' and subject_id = %(subject)s and source_system = %(system)s"
-        " order by subject_version, record_offset",
-        {"system": system, "subject": subject},
+        " and event_type like %(type)s order by subject_version, record_offset",
+        {"system": system, "subject": subject, "type": f"%.{kind}%"},
     )
 
 

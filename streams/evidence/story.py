@@ -48,9 +48,7 @@ def story_of(connection: Connection[Any], lot: LotRow) -> LotStory:
 
 def cause_story(connection: Connection[Any], lot_id: str, ref: Mapping[str, Any]) -> CauseStory:
     """Tell where a cause comes from and how it reached a lot."""
-    _, _, rest = ref["cause_id"].partition(":")
-    system, _, record = rest.partition(":")
-    versions = records_of(connection, system, record)
+    versions = records_of(connection, ref["cause_id"])
     last: Mapping[str, Any] = versions[-1].body if versions else {}
     return CauseStory(
         cause_id=ref["cause_id"],

@@ -64,7 +64,9 @@ class SummaryRow:
 def run_summary(
     connection: Connection[Any], since: datetime | None, lots: Iterable[str] | None = None
 ) -> list[SummaryRow]:
-    """Return every command whose root was committed since an instant, in order.
+    """Return every command whose root was committed since an instant.
+
+    They come in the order of those commits; of one commit, the named lots first.
 
     Args:
         connection: To the evidence database.
@@ -75,10 +77,11 @@ def run_summary(
     acks = {event.body["command_id"]: event for event in events if event.kind == "ack"}
     commands = [event for event in events if event.kind == "command"]
     numbers: dict[str, str] = {}
-    return [
+    rows = [
         _row(connection, command, acks.get(command.body["command_id"]), numbers)
         for command in commands
     ]
+    return sorted(rows, key=lambda row: (row.committed_at, len(row.path), row.lot_id))
 
 
 def _row(
@@ -119,9 +122,7 @@ def _row(
 
 def cause_number(connection: Connection[Any], cause_id: str) -> str:
     """Return the number by which people know a cause's record; the cause id without one."""
-    _, _, rest = cause_id.partition(":")
-    system, _, record = rest.partition(":")
-    versions = records_of(connection, system, record)
+    versions = records_of(connection, cause_id)
     last = versions[-1].body if versions else {}
     return str(last.get("ref") or last.get("number") or cause_id)
 
