@@ -64,6 +64,15 @@ def test_no_file_names_a_place_on_one_machine() -> None:
     assert not found, "\n".join(found)
 
 
+def test_text_files_end_with_one_newline() -> None:
+    odd = [
+        str(file.relative_to(ROOT))
+        for file in shipped()
+        if file.suffix != ".json" and not re.search(r"(\A|[^\n])\n\Z|\A\Z", file.read_text("utf-8"))
+    ]
+    assert not odd
+
+
 def test_the_licence_is_there_in_full() -> None:
     text = (ROOT / "LICENSE").read_text(encoding="utf-8")
     assert "Apache License" in text

@@ -1,0 +1,35 @@
+{{/* Variables of each kind of process; their meaning: `lotgate settings`. */}}
+
+{{- define "lotgate.worker-config" -}}
+{{ include "lotgate.common-config" . }}
+LOTGATE_DATA_DIR: /var/lib/lotgate
+LOTGATE_HOLD_TARGETS: {{ join "," .spec.holdTargets | quote }}
+LOTGATE_SESSION_TIMEOUT_MS: {{ .spec.sessionTimeoutMs | int | quote }}
+LOTGATE_TRANSACTION_TIMEOUT_MS: {{ .spec.transactionTimeoutMs | int | quote }}
+{{- end -}}
+
+{{- define "lotgate.connector-config" -}}
+{{ include "lotgate.common-config" . }}
+{{- with .spec.source }}
+LOTGATE_SOURCE_SITE: {{ .site | quote }}
+LOTGATE_SOURCE_DSN_FILE: /etc/lotgate/system/secret
+LOTGATE_SOURCE_PUBLICATION: {{ .publication | quote }}
+{{- if .slot }}
+LOTGATE_SOURCE_SLOT: {{ .slot | quote }}
+{{- end }}
+{{- if .translator }}
+LOTGATE_SOURCE_TRANSLATOR: {{ .translator | quote }}
+{{- end }}
+{{- end }}
+{{- with .spec.hold }}
+LOTGATE_ERP_URL: {{ .url | quote }}
+LOTGATE_ERP_KEY_FILE: /etc/lotgate/system/secret
+LOTGATE_ERP_TIMEOUT_S: {{ .timeoutSeconds | quote }}
+LOTGATE_ENFORCE: {{ .enforce | quote }}
+LOTGATE_PLACE_OPEN: {{ .placeOpen | quote }}
+LOTGATE_CANCEL_SHIPMENTS: {{ .cancelShipments | quote }}
+{{- end }}
+{{- with .spec.evidence }}
+LOTGATE_EVIDENCE_DSN_FILE: /etc/lotgate/system/secret
+{{- end }}
+{{- end -}}
