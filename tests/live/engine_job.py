@@ -13,7 +13,7 @@ import orjson
 from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec
 from streams.contracts.file_registry import FileRegistry
-from streams.contracts.topics import Topic
+from streams.contracts.topics import RECORD_LIMIT_BYTES, Topic
 from streams.engine import EngineSettings, FuseLimits, Lotgate, Store, Verdict, run_worker
 from streams.runtime.connection import KafkaConnection
 
@@ -97,7 +97,7 @@ def settings() -> EngineSettings:
     connection = KafkaConnection(given["bootstrap"], group=given["group"])
     return EngineSettings(
         connection=connection,
-        codec=lambda: codec(connection, Path(given["registry"])),
+        codec=lambda: codec(connection, Path(given["registry"]), given.get("codec_limit")),
         data_dir=Path(given["data"]),
         instance_id=os.environ.get("ENGINE_TEST_INSTANCE", "a"),
         build=os.environ.get("ENGINE_TEST_BUILD", "1"),
@@ -117,8 +117,14 @@ class Registering(Codec):
         super().prepare(topics, register=register)
 
 
-def codec(connection: KafkaConnection, registry: Path) -> Registering:
-    return Registering(Catalog([]), FileRegistry(registry), connection.prefix, connection.group)
+def codec(connection: KafkaConnection, registry: Path, limit: int | None = None) -> Registering:
+    return Registering(
+        Catalog([]),
+        FileRegistry(registry),
+        connection.prefix,
+        connection.group,
+        limit=limit or RECORD_LIMIT_BYTES,
+    )
 
 
 app = Lotgate("engine-test")

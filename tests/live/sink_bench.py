@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+
 from connectors.runner.sink import run_sink
 from connectors.runner.sink_config import Retrying, SinkConfig
 from streams.contracts.catalog import Catalog
@@ -17,7 +19,9 @@ from streams.contracts.codec import Codec
 from streams.contracts.file_registry import FileRegistry
 from streams.contracts.provisioning import dead_letter_spec, topic_spec
 from streams.contracts.topics import HOLD_ACKS, HOLD_COMMANDS
-from streams.engine import Record, Transaction, provision, read_partition
+from streams.engine import Record, Transaction, high_watermark, provision
+from streams.engine.kafka import clients
+from streams.engine.kafka.records import record_of
 from streams.model.hold import Enforcement
 from streams.runtime.connection import KafkaConnection
 
@@ -39,9 +43,12 @@ class Bench:
         bootstrap: The broker.
         folder: For the schema registry's file.
         prefix: Installation prefix; a new one if none is given.
+        writes: False for a process that only needs the settings.
     """
 
-    def __init__(self, bootstrap: str, folder: Path, prefix: str = "") -> None:
+    def __init__(
+        self, bootstrap: str, folder: Path, prefix: str = "", *, writes: bool = True
+    ) -> None:
         self.prefix = prefix or f"sink{os.getpid()}x{next(_numbers)}"
         self.connection = KafkaConnection(bootstrap, self.prefix)
         self.registry = folder / "registry.json"
@@ -54,6 +61,8 @@ class Bench:
             build="test",
             retrying=QUICK,
         )
+        if not writes:
+            return
         specs = [
             topic_spec(HOLD_COMMANDS, self.connection),
             topic_spec(HOLD_ACKS, self.connection),
@@ -62,9 +71,11 @@ class Bench:
         provision(self.connection, specs)
         self._writer = Transaction(self.connection, f"{self.prefix}-writer")
         self._writer.open()
+        self._seen = Seen(self.connection, [(spec.name, spec.partitions) for spec in specs])
 
     def close(self) -> None:
         self._writer.close()
+        self._seen.close()
 
     def send(self, *commands: HoldCommand) -> None:
         """Publish commands in one transaction."""
@@ -81,16 +92,16 @@ class Bench:
 
     def acks(self) -> list[HoldAck]:
         """All acks so far."""
-        records = self._records(self.config.acks, HOLD_ACKS.partitions)
+        records = self._seen.of(self.config.acks)
         return [self.codec.decode(HOLD_ACKS, r.value) for r in records if r.value is not None]
 
     def letters(self) -> list[Record]:
         """All dead letters so far."""
-        return self._records(self.config.dead_letters, 1)
+        return self._seen.of(self.config.dead_letters)
 
     def commands(self) -> list[Record]:
         """All commands so far."""
-        return self._records(self.config.commands, HOLD_COMMANDS.partitions)
+        return self._seen.of(self.config.commands)
 
     def results(self) -> dict[str, list[str]]:
         """Results per lot number, in order."""
@@ -124,10 +135,39 @@ class Bench:
             assert time.monotonic() < deadline, f"not reached; results: {self.results()}"
             await asyncio.sleep(0.1)
 
-    def _records(self, topic: str, partitions: int) -> list[Record]:
-        return [
-            record
-            for partition in range(partitions)
-            for record in read_partition(self.connection, topic, partition)
-            if record is not None
-        ]
+
+class Seen:
+    """Everything committed in some topics so far, read by one consumer that stays open."""
+
+    def __init__(self, connection: KafkaConnection, topics: list[tuple[str, int]]) -> None:
+        self._connection = connection
+        self._parts = [(name, part) for name, count in topics for part in range(count)]
+        self._records: dict[str, list[Record]] = {name: [] for name, _ in topics}
+        self._at: dict[tuple[str, int], int] = {}
+        extra = {"enable.partition.eof": True}
+        self._consumer = Consumer(clients.consumer(connection, "looker-on", extra=extra))
+        self._consumer.assign([TopicPartition(*each, OFFSET_BEGINNING) for each in self._parts])
+
+    def of(self, topic: str) -> list[Record]:
+        """All records of a topic that are committed now."""
+        parts = [each for each in self._parts if each[0] == topic]
+        ends = {each: high_watermark(self._connection, *each) for each in parts}
+        deadline = time.monotonic() + 20
+        while any(self._at.get(each, 0) < end for each, end in ends.items()):
+            assert time.monotonic() < deadline, f"{topic} was not read to its end"
+            self._take(self._consumer.poll(0.2))
+        return self._records[topic]
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _take(self, message: Message | None) -> None:
+        if message is None:
+            return
+        record = record_of(message)
+        error = message.error()
+        if error is None:
+            self._records[record.topic].append(record)
+        else:
+            assert error.code() == KafkaError._PARTITION_EOF, error
+        self._at[record.topic, record.partition] = record.offset + (error is None)

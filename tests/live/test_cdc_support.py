@@ -15,6 +15,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -60,12 +61,17 @@ class Rig:
     def connection(self) -> KafkaConnection:
         return KafkaConnection(self.bootstrap, prefix=self.name)
 
-    @property
+    @cached_property
     def registry(self) -> ConfluentRegistry:
         return ConfluentRegistry(self.registry_url)
 
+    @cached_property
     def codec(self) -> Codec:
         return Codec(Catalog.load(), self.registry, prefix=self.name)
+
+    def decoded(self, payload: bytes | None) -> Any:
+        """A raw record's key or value, by its writer's schema; None stays None."""
+        return None if payload is None else self.codec.decode_any(payload)[1]
 
     def config(self, **more: Any) -> SourceConfig:
         base = SourceConfig(
@@ -122,6 +128,7 @@ class Rig:
             if process.poll() is None:
                 process.kill()
             process.communicate()
+        self.registry.close()
 
     def records(self, topic: str) -> list[Record]:
         """All committed records of a topic, partition by partition."""
@@ -140,9 +147,8 @@ class Rig:
         return self.records(f"cdc.erp.public.{table}")
 
     def transactions(self) -> list[SourceTransaction]:
-        codec = self.codec()
         return [
-            codec.decode(TRANSLATE_INPUT, record.value or b"")
+            self.codec.decode(TRANSLATE_INPUT, record.value or b"")
             for record in self.records("lotgate-translate-input")
         ]
 
@@ -170,7 +176,7 @@ class Running:
     def _run(self) -> None:
         async def main() -> None:
             self._task = asyncio.current_task()
-            registry = self._rig.registry
+            registry = ConfluentRegistry(self._rig.registry_url)
             codec = Codec(Catalog.load(), registry, prefix=self._rig.name)
             try:
                 await run_source(self._config, self._rig.connection, codec, health=self.health)
@@ -239,9 +245,7 @@ def until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any
 async def _program(order: dict[str, Any]) -> None:
     rig = Rig(order["dsn"], order["bootstrap"], order["registry"], order["name"])
     arm(order["fault"])
-    registry = rig.registry
-    codec = Codec(Catalog.load(), registry, prefix=rig.name)
-    task = asyncio.ensure_future(run_source(rig.config(**order["more"]), rig.connection, codec))
+    task = asyncio.ensure_future(run_source(rig.config(**order["more"]), rig.connection, rig.codec))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         await task

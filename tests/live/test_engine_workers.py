@@ -102,7 +102,7 @@ def _forgotten(broker: str, group: str) -> bool:
 
 
 def test_records_that_retention_removed_are_a_named_stop(broker: str, tmp_path: Path) -> None:
-    with borrowed(broker, tmp_path) as lab:
+    with borrowed(broker, tmp_path, cycle_records=100) as lab:
         lab.produce(EVENTS[:1_000])
         first = lab.start(LOTGATE_FAULT="after_commit:5")
         assert first.wait(30) == 137

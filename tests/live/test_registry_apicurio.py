@@ -11,8 +11,8 @@ import pytest
 from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec
 from streams.contracts.registry import FULL_TRANSITIVE, ConfluentRegistry
-from streams.contracts.wire.schema_tree import self_contained, shape
 from streams.contracts.topics import HOLD_COMMANDS, INTERNAL, PUBLIC
+from streams.contracts.wire.schema_tree import self_contained, shape
 from streams.errors import Misconfigured, Poison
 from tests.unit.contract_samples import COMMAND
 

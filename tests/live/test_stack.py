@@ -16,8 +16,8 @@ import psycopg
 import pytest
 from confluent_kafka.admin import AdminClient
 from localstack import PartStatus, Stack
+from localstack.host.ports import is_free
 from localstack.layout import LOCAL, REPOSITORY
-from localstack.ports import is_free
 
 from tests.parts import temporary_stack
 

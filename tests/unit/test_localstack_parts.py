@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from localstack import Stack, requirements, scenario
-from localstack.artifacts import (
+from localstack.errors import StackError
+from localstack.host.artifacts import (
     REGISTRY_ARCHIVE,
     Coordinate,
     kafka_coordinates,
     missing,
     pinned_checksums,
 )
-from localstack.errors import StackError
 from localstack.layout import LOCAL, secret, write_private
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from localstack.ports import HIGHEST, HOST, LOWEST, PortMemory, is_free
+from localstack.host.ports import HIGHEST, HOST, LOWEST, PortMemory, is_free
 
 if TYPE_CHECKING:
     from pathlib import Path

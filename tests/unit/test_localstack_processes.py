@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from localstack.errors import PartDidNotStart
-from localstack.launch import start_ticks
-from localstack.processes import Command, Identity, Process, boot_id
+from localstack.host.launch import start_ticks
+from localstack.host.processes import Command, Identity, Process, boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

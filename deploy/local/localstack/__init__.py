@@ -6,6 +6,7 @@ finds them again later, and ends only what it started. `Plant` works in the ERP 
 
 from __future__ import annotations
 
+from localstack.addresses import Addresses, PartStatus
 from localstack.errors import (
     DownloadFailed,
     MissingRequirement,
@@ -14,7 +15,7 @@ from localstack.errors import (
     StackError,
 )
 from localstack.progress import BarReport, PlainReport, Report, report_for_terminal
-from localstack.stack import PARTS, Addresses, PartStatus, Stack
+from localstack.stack import PARTS, Stack
 
 __all__ = [
     "PARTS",

@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from localstack import as_user
+from localstack.host import as_user
 from localstack.parts import postgres
 
 if TYPE_CHECKING:

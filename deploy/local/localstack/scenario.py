@@ -174,3 +174,5 @@ CONTROLS = (
         (Point("sealed", "Seal intact", None, passing=True, failing=False),),
     ),
 )
+
+INCOMING, MOULDING, RELEASE = CONTROLS

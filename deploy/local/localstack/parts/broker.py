@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from localstack import artifacts
 from localstack.errors import PartDidNotStart
+from localstack.host import artifacts
+from localstack.host.ports import HOST
+from localstack.host.processes import Command, Process
+from localstack.host.waiting import until_ready
 from localstack.layout import write_whole
 from localstack.parts import java
 from localstack.parts.part import NotReady
-from localstack.ports import HOST
-from localstack.processes import Command, Process
-from localstack.waiting import until_ready
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from localstack.host.ports import PortMemory
     from localstack.layout import Layout
-    from localstack.ports import PortMemory
     from localstack.progress import Report
 
 HEAP_MEGABYTES = 256

@@ -13,18 +13,18 @@ import psycopg
 from psycopg import sql
 
 from localstack.errors import PartDidNotStart, StackError
+from localstack.host.ports import HOST
+from localstack.host.processes import Command
 from localstack.layout import LOCAL, secret, write_private
 from localstack.parts import postgres
 from localstack.parts.part import NotReady
-from localstack.ports import HOST
-from localstack.processes import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from localstack.host.ports import PortMemory
     from localstack.layout import Layout
-    from localstack.ports import PortMemory
     from localstack.progress import Report
 
 SETTINGS = {

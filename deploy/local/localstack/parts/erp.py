@@ -13,19 +13,19 @@ import httpx
 import psycopg
 
 from localstack.errors import PartDidNotStart, StackError
+from localstack.host.ports import HOST
+from localstack.host.processes import Command
 from localstack.layout import LOCAL, write_whole
 from localstack.parts import postgres
 from localstack.parts.database import run_scripts
 from localstack.parts.part import NotReady
-from localstack.ports import HOST
-from localstack.processes import Command
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from localstack.host.ports import PortMemory
     from localstack.layout import Layout
     from localstack.parts.database import Database
-    from localstack.ports import PortMemory
     from localstack.progress import Report
 
 DATABASE = "plant"

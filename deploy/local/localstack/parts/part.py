@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from localstack.processes import Command
+    from localstack.host.processes import Command
     from localstack.progress import Report
 
 

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localstack import as_user
 from localstack.errors import MissingRequirement, PartDidNotStart
+from localstack.host import as_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

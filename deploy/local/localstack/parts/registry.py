@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from localstack import artifacts
-from localstack.artifacts import Coordinate
+from localstack.host import artifacts
+from localstack.host.artifacts import Coordinate
+from localstack.host.ports import HOST
+from localstack.host.processes import Command
 from localstack.parts import java
 from localstack.parts.part import NotReady
-from localstack.ports import HOST
-from localstack.processes import Command
 
 if TYPE_CHECKING:
+    from localstack.host.ports import PortMemory
     from localstack.layout import Layout
-    from localstack.ports import PortMemory
     from localstack.progress import Report
 
 HEAP_MEGABYTES = 256

@@ -55,7 +55,7 @@ def receive(erp: Session, receipt: scenario.Receipt) -> int:
     )
     for move in moves:
         erp.write("stock.move", move["id"], lot=lot)
-    inspect(erp, scenario.CONTROLS[0], f"{IN},{shipment}", passes=True)
+    inspect(erp, scenario.INCOMING, f"{IN},{shipment}", passes=True)
     erp.press(IN, "receive", shipment, "received")
     erp.press(IN, "do", shipment, "done")
     return shipment
@@ -63,44 +63,7 @@ def receive(erp: Session, receipt: scenario.Receipt) -> int:
 
 def produce(erp: Session, order: scenario.Production) -> int:
     """Make a lot from another; return the production's id."""
-    product = product_id(erp, order.product)
-    used = product_id(erp, order.consumed_product)
-    storage, shop = location(erp, "STO"), location(erp, "PROD")
-    unit = erp.read("product.product", product, "default_uom")["default_uom"]
-    used_unit = erp.read("product.product", used, "default_uom")["default_uom"]
-    boms = erp.search("product.product-production.bom", [["product", "=", product]], "bom")
-    consumed = lot_id(erp, order.consumed_lot, used)
-    both = {"company": erp.context["company"]}
-    given = both | {"product": used, "unit": used_unit, "quantity": order.consumed_quantity}
-    made = both | {"product": product, "unit": unit, "quantity": order.quantity}
-    production = erp.create(
-        MAKE,
-        product=product,
-        bom=boms[0]["bom"],
-        unit=unit,
-        quantity=order.quantity,
-        warehouse=location(erp, "WH"),
-        location=shop,
-        company=erp.context["company"],
-        planned_date=today(),
-        planned_start_date=today(),
-        inputs=[
-            [
-                "create",
-                [given | {"from_location": storage, "to_location": shop, "lot": consumed}],
-            ]
-        ],
-        outputs=[
-            [
-                "create",
-                [
-                    made
-                    | {"from_location": shop, "to_location": storage}
-                    | {"unit_price": Decimal(5), "currency": _currency(erp)}
-                ],
-            ]
-        ],
-    )
+    production = _order(erp, order)
     erp.press(MAKE, "wait", production, "waiting")
     erp.press(MAKE, "assign_try", production, "assigned")
     for control in scenario.CONTROLS:
@@ -108,11 +71,51 @@ def produce(erp: Session, order: scenario.Production) -> int:
         if due and control.trigger_product == order.consumed_product:
             inspect(erp, control, f"{MAKE},{production}", passes=True)
     erp.press(MAKE, "run", production, "running")
-    lot = lot_id(erp, order.lot, product)
+    lot = lot_id(erp, order.lot, product_id(erp, order.product))
     for output in erp.read(MAKE, production, "outputs")["outputs"]:
         erp.write("stock.move", output, lot=lot)
     erp.press(MAKE, "do", production, "done")
     return production
+
+
+def _order(erp: Session, order: scenario.Production) -> int:
+    """Create the production order with what goes in and what comes out."""
+    product = product_id(erp, order.product)
+    used = product_id(erp, order.consumed_product)
+    storage, shop = location(erp, "STO"), location(erp, "PROD")
+    company = {"company": erp.context["company"]}
+    given = company | {
+        "product": used,
+        "unit": _unit(erp, used),
+        "quantity": order.consumed_quantity,
+        "from_location": storage,
+        "to_location": shop,
+        "lot": lot_id(erp, order.consumed_lot, used),
+    }
+    made = company | {
+        "product": product,
+        "unit": _unit(erp, product),
+        "quantity": order.quantity,
+        "from_location": shop,
+        "to_location": storage,
+        "unit_price": Decimal(5),
+        "currency": _currency(erp),
+    }
+    boms = erp.search("product.product-production.bom", [["product", "=", product]], "bom")
+    return erp.create(
+        MAKE,
+        product=product,
+        bom=boms[0]["bom"],
+        unit=_unit(erp, product),
+        quantity=order.quantity,
+        warehouse=location(erp, "WH"),
+        location=shop,
+        planned_date=today(),
+        planned_start_date=today(),
+        inputs=[["create", [given]]],
+        outputs=[["create", [made]]],
+        **company,
+    )
 
 
 def deliver(erp: Session, delivery: scenario.Delivery) -> int:
@@ -124,7 +127,7 @@ def deliver(erp: Session, delivery: scenario.Delivery) -> int:
         "company": erp.context["company"],
         "currency": _currency(erp),
         "product": product,
-        "unit": erp.read("product.product", product, "default_uom")["default_uom"],
+        "unit": _unit(erp, product),
         "quantity": delivery.quantity,
         "from_location": location(erp, "OUT"),
         "to_location": location(erp, "CUS"),
@@ -147,7 +150,7 @@ def deliver(erp: Session, delivery: scenario.Delivery) -> int:
     erp.press(OUT, "assign_try", shipment, "assigned")
     if delivery.reached == scenario.Reached.ASSIGNED:
         return shipment
-    inspect(erp, scenario.CONTROLS[2], f"{OUT},{shipment}", passes=True)
+    inspect(erp, scenario.RELEASE, f"{OUT},{shipment}", passes=True)
     erp.press(OUT, "pick", shipment, "picked")
     if delivery.reached == scenario.Reached.PICKED:
         return shipment
@@ -161,7 +164,7 @@ def _purchase_line(erp: Session, receipt: scenario.Receipt, supplier: int) -> in
     line = {
         "type": "line",
         "product": product,
-        "unit": erp.read("product.product", product, "default_uom")["default_uom"],
+        "unit": _unit(erp, product),
         "quantity": receipt.quantity,
         "unit_price": Decimal(3),
     }
@@ -181,6 +184,10 @@ def _purchase_line(erp: Session, receipt: scenario.Receipt, supplier: int) -> in
     erp.press("purchase.purchase", "confirm", purchase, "processing")
     lines = erp.read("purchase.purchase", purchase, "lines")["lines"]
     return int(lines[0])
+
+
+def _unit(erp: Session, product: int) -> int:
+    return int(erp.read("product.product", product, "default_uom")["default_uom"])
 
 
 def _currency(erp: Session) -> int:

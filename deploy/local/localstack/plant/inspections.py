@@ -76,5 +76,5 @@ def _document(erp: Session, lot: int, number: str) -> str:
 def _control(product_code: str) -> scenario.Control:
     return next(
         (control for control in scenario.CONTROLS if control.judged_product == product_code),
-        scenario.CONTROLS[0],
+        scenario.INCOMING,
     )

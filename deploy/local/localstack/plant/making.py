@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from localstack import scenario
 from localstack.errors import StackError
+from localstack.host.ports import PortMemory
+from localstack.host.processes import Process
+from localstack.host.waiting import until_ready
 from localstack.layout import LOCAL, Layout, write_private
 from localstack.parts.database import Database
 from localstack.parts.erp import DATABASE, Erp
 from localstack.plant import company, goods
 from localstack.plant.client import Session
-from localstack.ports import PortMemory
-from localstack.processes import Process
-from localstack.waiting import until_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localstack import launch
 from localstack.errors import PartDidNotStart, StackError
+from localstack.host import launch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

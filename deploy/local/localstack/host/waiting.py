@@ -11,7 +11,7 @@ from localstack.parts.part import NotReady
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from localstack.processes import Process
+    from localstack.host.processes import Process
 
 POLL_SECONDS = 0.1
 

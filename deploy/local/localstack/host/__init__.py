@@ -1,0 +1,1 @@
+"""What the stack needs of the machine: processes, ports, users, and files from elsewhere."""

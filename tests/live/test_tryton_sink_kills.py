@@ -1,0 +1,69 @@
+"""The sink's process killed between any two of its steps: each hold once, each ack once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streams.engine.faults import DEATH
+from streams.model.hold import AckResult
+from tests.live.sink_bench import Bench
+from tests.live.tryton_goods import Colleague, Ground, command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+POINTS = (
+    "after_poll",
+    "before_call",
+    "after_call",
+    "before_produce",
+    "before_commit",
+    "after_commit",
+)
+
+
+def process(bench: Bench, erp: Ground, folder: Path, fault: str) -> subprocess.Popen[bytes]:
+    told = {
+        "fault": fault,
+        "bootstrap": bench.connection.bootstrap,
+        "folder": str(folder),
+        "prefix": bench.prefix,
+        "url": erp.url,
+        "key": str(erp.holder),
+    }
+    return subprocess.Popen([sys.executable, "-m", "tests.live.sink_process", json.dumps(told)])
+
+
+@pytest.mark.urs("M4.1")
+def test_death_between_any_two_steps_doubles_and_loses_nothing(
+    broker: str, erp: Ground, shipper: Colleague, tmp_path: Path
+) -> None:
+    bench = Bench(broker, tmp_path)
+    lots = []
+    for point in POINTS:
+        lots.append(shipper.lot(10))
+        bench.send(command(lots[-1]))
+        with process(bench, erp, tmp_path, point) as dying:
+            assert dying.wait(60) == DEATH, point
+    last = process(bench, erp, tmp_path, "")
+    try:
+        deadline = time.monotonic() + 60
+        while len(bench.results()) < len(lots):
+            assert last.poll() is None
+            assert time.monotonic() < deadline, bench.results()
+            time.sleep(0.1)
+    finally:
+        last.kill()
+        last.wait()
+    assert bench.results() == {lot: [AckResult.CONTAINED] for lot in lots}
+    assert bench.letters() == []
+    for lot in lots:
+        assert erp.transfers(f"hold-{lot}") == [(f"HOLD:hold-{lot}", "done", 1)]
+        assert erp.balance(lot) == {"QUA": 10}
+    bench.close()
