@@ -174,7 +174,8 @@ class Lotgate(faust.App):
 
     def _bind(self) -> None:
         settings = self._resolved()
-        arm(settings.fault)
+        if settings.fault:
+            arm(settings.fault)
         refuse_shared_inputs(self.stages)
         engine = self._engine = Engine(self.stages, settings)
         for full_name, stage in engine.stages.items():
