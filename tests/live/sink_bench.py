@@ -19,7 +19,7 @@ from streams.contracts.codec import Codec
 from streams.contracts.file_registry import FileRegistry
 from streams.contracts.provisioning import dead_letter_spec, topic_spec
 from streams.contracts.topics import HOLD_ACKS, HOLD_COMMANDS
-from streams.engine import Record, Transaction, high_watermark, provision
+from streams.engine import Record, Transaction, provision
 from streams.engine.kafka import clients
 from streams.engine.kafka.records import record_of
 from streams.model.hold import Enforcement
@@ -133,14 +133,13 @@ class Bench:
             if work.done():
                 work.result()
             assert time.monotonic() < deadline, f"not reached; results: {self.results()}"
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
 
 
 class Seen:
     """Everything committed in some topics so far, read by one consumer that stays open."""
 
     def __init__(self, connection: KafkaConnection, topics: list[tuple[str, int]]) -> None:
-        self._connection = connection
         self._parts = [(name, part) for name, count in topics for part in range(count)]
         self._records: dict[str, list[Record]] = {name: [] for name, _ in topics}
         self._at: dict[tuple[str, int], int] = {}
@@ -151,7 +150,7 @@ class Seen:
     def of(self, topic: str) -> list[Record]:
         """All records of a topic that are committed now."""
         parts = [each for each in self._parts if each[0] == topic]
-        ends = {each: high_watermark(self._connection, *each) for each in parts}
+        ends = {each: self._end(*each) for each in parts}
         deadline = time.monotonic() + 20
         while any(self._at.get(each, 0) < end for each, end in ends.items()):
             assert time.monotonic() < deadline, f"{topic} was not read to its end"
@@ -160,6 +159,11 @@ class Seen:
 
     def close(self) -> None:
         self._consumer.close()
+
+    def _end(self, topic: str, partition: int) -> int:
+        """The end of what is committed."""
+        _, end = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), 10)
+        return int(end)
 
     def _take(self, message: Message | None) -> None:
         if message is None:
