@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from localstack import Addresses
 
+    from streams.engine import Record
+
 GOLDEN = Path(__file__).parent.parent / "golden" / "debezium"
 CASES: list[dict[str, Any]] = json.loads((GOLDEN / "cases.json").read_text())
 SCHEMAS: dict[str, Any] = json.loads((GOLDEN / "schemas.json").read_text())
@@ -27,24 +29,32 @@ EXPECTED = {case["case"]: case["expected"] for case in CASES if case["expected"]
 DIFFERENT = {
     "insert_numeric_negative_scale": "its decimal has a scale that Avro does not allow",
     "insert_time_infinity": "infinite values are never magic numbers",
+    "insert_default_values": "the row holds the time of the run",
+    "logical_message_tx": "the oracle counts the message as an event; we do not ask for messages",
 }
 """Cases in which we knowingly do otherwise, and why."""
 OURS_ALONE = {"comp"}
 """Columns that the oracle leaves out and we send as text."""
+DEFAULTS = {"public.t_def"}
+"""The oracle writes a column's default into the schema, in front of null; ours has none."""
 PARENTS = {"public.t_part", "public.t_part:key"}
 """The oracle's snapshot reads a partitioned table twice, as parent and as leaves; ours once."""
 VOLATILE = ("ts_ms", "ts_us", "ts_ns", "version", "name", "db", "lsn", "txId", "sequence")
 
 
+Events = dict[str, list[dict[str, Any]]]
+Tables = dict[str, "list[Record]"]
+
+
 class Found(NamedTuple):
     """What the cases led to: raw records by case, the first schema by topic."""
 
-    records: dict[str, list[dict[str, Any]]]
+    records: Events
     schemas: dict[str, Any]
 
 
 @pytest.fixture
-def records(found: Found) -> dict[str, list[dict[str, Any]]]:
+def records(found: Found) -> Events:
     return found.records
 
 
@@ -71,12 +81,21 @@ def found(database: Addresses, broker: str, registry: str) -> Iterator[Found]:
             numbers = _run_cases(rig)
             end = rig.rows("select pg_current_wal_lsn() - '0/0'::pg_lsn")[0][0]
             until(
-                lambda: running.failure
-                or (running.health.rows and rig.position().get("lsn", 0) >= end - 4096),
+                lambda: (
+                    running.failure
+                    or (running.health.rows and rig.position().get("lsn", 0) >= end - 4096)
+                ),
                 "all cases read",
             )
             assert running.failure is None
-        yield Found(_by_case(rig, numbers), _schemas(rig))
+        names = rig.rows(
+            "select relname from pg_class where relnamespace = 'public'::regnamespace"
+            " and relkind = 'r'"
+        )
+        topics = [name.replace(" ", "_") for (name,) in names]
+        tables = {f"public.{topic}": rig.table(topic) for topic in topics}
+        tables = {topic: records for topic, records in tables.items() if records}
+        yield Found(_by_case(tables, rig, numbers), _schemas(tables, rig))
     finally:
         drop_rig(rig, database.admin_dsn)
 
@@ -103,34 +122,26 @@ def _run_cases(rig: Rig) -> dict[int, str]:
     return numbers
 
 
-def _by_case(rig: Rig, numbers: dict[int, str]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {"snapshot": []}
-    tables = rig.rows("select relname from pg_class where relnamespace = 'public'::regnamespace")
-    for (table,) in tables:
-        topic = table.replace(" ", "_")
+def _by_case(tables: Tables, rig: Rig, numbers: dict[int, str]) -> Events:
+    found: Events = {"snapshot": []}
+    for topic, records in tables.items():
         case = ""
-        for record in rig.table(topic):
-            value = None
-            if record.value is not None:
-                value = rig.decoded(record.value)
-                source = value["source"]
-                case = "snapshot" if value["op"] == "r" else numbers.get(source["txId"], "")
-            key = rig.decoded(record.key)
-            found.setdefault(case, []).append(
-                {"topic": f"public.{topic}", "key": key, "value": value}
-            )
+        for record in records:
+            value = rig.decoded(record.value)
+            if value is not None:
+                number = value["source"]["txId"]
+                case = "snapshot" if value["op"] == "r" else numbers.get(number, "")
+            event = {"topic": topic, "key": rig.decoded(record.key), "value": value}
+            found.setdefault(case, []).append(event)
     return found
 
 
-def _schemas(rig: Rig) -> dict[str, Any]:
+def _schemas(tables: Tables, rig: Rig) -> dict[str, Any]:
     schemas: dict[str, Any] = {}
-    for name in SCHEMAS:
-        topic, _, key = name.partition(":")
-        for record in rig.table(topic.removeprefix("public.")):
-            payload = record.key if key else record.value
+    for topic, records in tables.items():
+        for name, payload in [(topic, records[0].value), (f"{topic}:key", records[0].key)]:
             if payload is not None:
-                number = int.from_bytes(payload[1:5], "big")
-                schemas.setdefault(name, rig.registry.schema_of(number))
+                schemas[name] = rig.registry.schema_of(int.from_bytes(payload[1:5], "big"))
     return schemas
 
 
@@ -138,6 +149,8 @@ def _plain(value: Any) -> Any:
     match value:
         case Decimal():
             return str(value) if "E" not in str(value) else format(value, "f")
+        case float():
+            return repr(value)
         case bytes():
             return {"__bytes_b64": base64.b64encode(value).decode()}
         case dict():
@@ -162,10 +175,8 @@ def _normal(event: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", sorted(set(EXPECTED) - set(DIFFERENT) - {"snapshot"}))
-def test_records_of_a_case_equal_the_oracles(
-    case: str, records: dict[str, list[dict[str, Any]]]
-) -> None:
-    expected = [each for each in EXPECTED[case] if each["topic"].startswith("public.")]
+def test_records_of_a_case_equal_the_oracles(case: str, records: Events) -> None:
+    expected = _plain(EXPECTED[case])
     found = [_normal(each) for each in records.get(case, [])]
     by_topic = sorted({each["topic"] for each in (*expected, *found)})
     for topic in by_topic:
@@ -174,7 +185,7 @@ def test_records_of_a_case_equal_the_oracles(
         ]
 
 
-def test_snapshot_rows_equal_the_oracles(records: dict[str, list[dict[str, Any]]]) -> None:
+def test_snapshot_rows_equal_the_oracles(records: Events) -> None:
     def rows(events: list[dict[str, Any]]) -> list[Any]:
         return sorted(
             (each["topic"], json.dumps(each["key"]), json.dumps(each["value"]["after"]))
@@ -183,14 +194,14 @@ def test_snapshot_rows_equal_the_oracles(records: dict[str, list[dict[str, Any]]
         )
 
     found = [_normal(each) for each in records["snapshot"]]
-    assert rows(found) == rows(EXPECTED["snapshot"])
+    assert rows(found) == rows(_plain(EXPECTED["snapshot"]))
     marks = [each["value"]["source"]["snapshot"] for each in found]
     assert marks.count("first") == 1
     assert marks.count("last") == 1
 
 
 def test_a_transactions_records_agree_with_each_other(
-    records: dict[str, list[dict[str, Any]]],
+    records: Events,
 ) -> None:
     values = [e["value"] for e in records["multi_table_tx"] if e["value"] is not None]
     assert len({value["source"]["txId"] for value in values}) == 1
@@ -201,7 +212,7 @@ def test_a_transactions_records_agree_with_each_other(
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("topic", sorted(set(SCHEMAS) - PARENTS))
+@pytest.mark.parametrize("topic", sorted(set(SCHEMAS) - PARENTS - DEFAULTS))
 def test_schemas_equal_the_oracles(topic: str, schemas: dict[str, Any]) -> None:
     assert _shape(schemas[topic]) == _shape(SCHEMAS[topic])
 

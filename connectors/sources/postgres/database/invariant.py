@@ -70,9 +70,9 @@ def server(
         )
     if stored.get("lsn", 0) > end or timeline < stored["timeline"]:
         raise Misconfigured(
-            f"Source {settings.source} was read up to {lsn_text(stored.get('lsn', 0))} on timeline "
-            f"{stored['timeline']}; the server's log ends at {lsn_text(end)} on timeline "
-            f"{timeline}: it was restored, or a standby took over that lacks transactions already published",
+            f"Source {settings.source} was read up to {lsn_text(stored.get('lsn', 0))} on "
+            f"timeline {stored['timeline']}; the server's log ends at {lsn_text(end)} on timeline "
+            f"{timeline}: it was restored, or a standby took over that lacks what we published",
             code="server_behind",
             kept=KEPT,
             advice=f"compare the published rows with the tables; {begin_again(settings)}",
