@@ -8,6 +8,7 @@ dialogue to open; nothing was done then.
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -119,7 +120,7 @@ def message_of(body: Any, text: str) -> str:
         parts = [str(body["message"]), str(body.get("description") or "")]
         said = " ".join(part for part in parts if part)
     else:
-        said = re.sub(r"<[^>]*>", " ", text)
+        said = html.unescape(re.sub(r"<[^>]*>", " ", text))
     return " ".join(said.split())[:TEXT_LIMIT]
 
 
