@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from streams.model.hold import HoldCommand, HoldState, HoldStatus
+from streams.model.messages import LotMessage
 from streams.rules.cases.plant import Plant
+from streams.rules.hold import lot as rule
 from tests.laws.hold_facts import edge, inspection, lot, lot_named, nonconformity
 from tests.laws.hold_oracle import Fact
 
@@ -64,6 +68,18 @@ def test_a_late_edge_carries_the_hold_with_the_time_of_the_edge() -> None:
     [command] = commands(made, "2@A")
     assert command.envelope.recorded_at == late.envelope.recorded_at
     assert command.envelope.correlation_id == opened().envelope.correlation_id
+
+
+def test_a_version_that_overtook_a_close_still_goes_on_to_the_children() -> None:
+    """Else a child that hears the overtaken close by another way would be released for good."""
+    parent = plant(lot("1@A"), edge("1@A", "2@A"), opened()).lots[lot_named("1@A")]
+    ref = replace(parent.causes[0].ref, version=3)
+    reopened = LotMessage(parent.lot_id, "cause", cause=ref, spreads=True, root=opened().envelope)
+    [onwards] = rule.decide(parent, reopened, ("erp",)).emits[:1]
+    assert isinstance(onwards, LotMessage)
+    assert onwards.lot_id == lot_named("2@A")
+    assert onwards.cause is not None
+    assert onwards.cause.version == 3
 
 
 def test_an_edge_taken_back_releases_nobody_and_asks_for_a_review() -> None:

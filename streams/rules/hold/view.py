@@ -44,10 +44,10 @@ def news(
 
     A lot that no cause ever held has no public state: absent means free.
     """
+    if after == before or (after.revision == 0 and status(after) == HoldStatus.FREE):
+        return after, ()
     view = _view(after, occasion.by)
     if view == _view(before, occasion.by):
-        return after, ()
-    if after.revision == 0 and view.status == HoldStatus.FREE:
         return after, ()
     after = replace(after, revision=after.revision + 1)
     cause = cause_of(after, occasion.cause_id or after.held_by)
