@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import fastavro
 
+from streams.contracts.evolution import publish
 from streams.contracts.topics import RECORD_LIMIT_BYTES
 from streams.contracts.wire.frames import (
     BAD_VALUE,
@@ -116,7 +117,7 @@ class Codec:
                 continue
             found = self.registry.lookup(binding.subject, binding.schema)
             if found is None and register:
-                found = self.registry.register(binding.subject, binding.schema)
+                found = publish(self.registry, binding.subject, binding.schema)
             if found is None:
                 raise Misconfigured(
                     f"The registry has no schema {title_of(binding.schema)} under the subject "

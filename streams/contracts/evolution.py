@@ -11,11 +11,13 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from streams.contracts.wire.schema_tree import full_name, named_types, self_contained, title_of
+from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from streams.contracts.catalog import Declaration
+    from streams.contracts.registry import Registry
     from streams.contracts.wire.schema_tree import Schema
 
 _PROMOTES = {
@@ -51,6 +53,29 @@ def transitive_problems(versions: Iterable[Schema]) -> list[str]:
         for old in known[:index]
         for found in problems(old, new)
     ]
+
+
+def publish(registry: Registry, subject: str, schema: Schema) -> int:
+    """Register a schema after our own verdict, whatever the registry's level lets through.
+
+    Returns:
+        Its id.
+
+    Raises:
+        Misconfigured: `incompatible_schema`, with the reasons.
+        Transient: `registry_unreachable`.
+    """
+    for number, earlier in enumerate(registry.versions(subject), 1):
+        found = problems(earlier, schema)
+        if found:
+            raise Misconfigured(
+                f"The schema for {subject} cannot live beside its version {number}: "
+                + "; ".join(found),
+                code="incompatible_schema",
+                kept="nothing was registered or produced",
+                advice="make the change compatible, or publish a new topic beside the old one",
+            )
+    return registry.register(subject, schema)
 
 
 def fingerprint(text: str) -> str:

@@ -76,6 +76,11 @@ class FileRegistry:
             raise unknown_id(schema_id, str(self._path))
         return self._schemas[schema_id]
 
+    def versions(self, subject: str) -> tuple[Schema, ...]:
+        """See `Registry.versions`."""
+        self._read()
+        return tuple(self._schemas[schema_id] for schema_id in self._subjects.get(subject, ()))
+
     def compatible(self, subject: str, schema: Schema) -> bool:
         """See `Registry.compatible`."""
         self._read()

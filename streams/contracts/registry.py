@@ -49,6 +49,10 @@ class Registry(Protocol):
         """
         ...
 
+    def versions(self, subject: str) -> tuple[Schema, ...]:
+        """Every schema of a subject, oldest first; none for a subject that does not exist."""
+        ...
+
     def compatible(self, subject: str, schema: Schema) -> bool:
         """Whether the subject's level lets the schema in. True for a subject without versions."""
         ...
@@ -117,6 +121,19 @@ class ConfluentRegistry:
             )
         return _parsed(found["schema"])
 
+    def versions(self, subject: str) -> tuple[Schema, ...]:
+        """See `Registry.versions`."""
+        path = f"/subjects/{quote(subject, safe='')}/versions"
+        answer = self._call("GET", path)
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return ()
+        numbers = self._good_list(answer, f"listing versions of {subject}")
+        found = [
+            self._good(self._call("GET", f"{path}/{number}"), f"reading {subject} {number}")
+            for number in sorted(numbers)
+        ]
+        return tuple(_parsed(version["schema"]) for version in found)
+
     def compatible(self, subject: str, schema: Schema) -> bool:
         """See `Registry.compatible`."""
         path = f"/compatibility/subjects/{quote(subject, safe='')}/versions"
@@ -137,10 +154,7 @@ class ConfluentRegistry:
 
     def subjects(self) -> tuple[str, ...]:
         """Every subject, as far as one answer holds them (Apicurio: 1,000)."""
-        answer = self._request("GET", "/subjects", None)
-        if answer.status_code != httpx.codes.OK:
-            raise self._refused(answer, "listing subjects")
-        return tuple(answer.json())
+        return tuple(self._good_list(self._call("GET", "/subjects"), "listing subjects"))
 
     def _call(self, method: str, path: str, schema: Schema | None = None) -> httpx.Response:
         body = None if schema is None else {"schema": json.dumps(schema), "schemaType": "AVRO"}
@@ -158,19 +172,31 @@ class ConfluentRegistry:
             ) from error
 
     def _good(self, answer: httpx.Response, doing: str) -> dict[str, Any]:
+        found = self._content(answer, doing)
+        if not isinstance(found, dict):
+            raise self._no_registry(doing)
+        return found
+
+    def _good_list(self, answer: httpx.Response, doing: str) -> list[Any]:
+        found = self._content(answer, doing)
+        if not isinstance(found, list):
+            raise self._no_registry(doing)
+        return found
+
+    def _content(self, answer: httpx.Response, doing: str) -> Any:
         if answer.status_code != httpx.codes.OK:
             raise self._refused(answer, doing)
         try:
-            found = answer.json()
+            return answer.json()
         except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise Misconfigured(
-                f"{self.url} answered no registry's answer when {doing}",
-                code="not_a_registry",
-                advice="correct LOTGATE_REGISTRY_URL (Apicurio: …/apis/ccompat/v7)",
-            )
-        return found
+            return None
+
+    def _no_registry(self, doing: str) -> Misconfigured:
+        return Misconfigured(
+            f"{self.url} answered no registry's answer when {doing}",
+            code="not_a_registry",
+            advice="correct LOTGATE_REGISTRY_URL (Apicurio: …/apis/ccompat/v7)",
+        )
 
     def _refused(self, answer: httpx.Response, doing: str) -> LotgateError:
         """Judge an answer that is neither good nor expected.

@@ -10,6 +10,7 @@ import pytest
 
 from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec
+from streams.contracts.evolution import publish
 from streams.contracts.registry import FULL_TRANSITIVE, ConfluentRegistry
 from streams.contracts.topics import HOLD_COMMANDS, INTERNAL, PUBLIC
 from streams.contracts.wire.schema_tree import self_contained, shape
@@ -54,6 +55,21 @@ def test_an_incompatible_schema_is_refused_with_its_reason(client: ConfluentRegi
     assert not client.compatible("live-breaks-value", broken)
     with pytest.raises(Misconfigured, match="incompatible_schema"):
         client.register("live-breaks-value", broken)
+
+
+def test_a_decimals_scale_is_refused_by_us_where_the_registry_lets_it_in(
+    client: ConfluentRegistry,
+) -> None:
+    def scaled(scale: int) -> dict[str, Any]:
+        kind = {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": scale}
+        return record("Scaled", {"name": "d", "type": kind})
+
+    publish(client, "live-scaled-value", scaled(2))
+    assert client.compatible("live-scaled-value", scaled(3)), "the registry has learnt it"
+    with pytest.raises(Misconfigured, match="scale"):
+        publish(client, "live-scaled-value", scaled(3))
+    assert len(client.versions("live-scaled-value")) == 1
+    assert client.versions("live-nobody-value") == ()
 
 
 def test_an_unknown_subject_takes_any_schema(client: ConfluentRegistry) -> None:

@@ -1,145 +1,47 @@
-"""The codec: round trips, an independent oracle, and bytes that nobody should trust."""
+"""The codec: round trips, an independent oracle, and what does not fit."""
 
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import make_dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, NewType
+from typing import Any
 
 import fastavro
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec
 from streams.contracts.file_registry import FileRegistry
 from streams.contracts.registry import unknown_id
 from streams.contracts.topics import (
     HOLD_COMMANDS,
-    INTERNAL,
     LOT_INPUT,
-    NONCONFORMITIES,
-    PUBLIC,
     TRANSLATE_INPUT,
     Topic,
 )
 from streams.errors import LotgateError, Misconfigured, Poison
-from streams.model.messages import LotMessage, LotMessageKind
 from streams.model.rows import RowChange, SourceTransaction
 from tests.unit.contract_samples import NOON, SAMPLES, plain
-
-CATALOG = Catalog.load()
-TOPICS = (*PUBLIC, *INTERNAL)
-Colour = StrEnum("Colour", ["RED", "GREEN"])
-Code = NewType("Code", str)
-
-
-@dataclass(frozen=True, slots=True)
-class Inner:
-    code: Code
-    weight: Decimal | None = None
-
-
-@dataclass(frozen=True)
-class Everything:
-    """One field for every row of the mapping table."""
-
-    text: str
-    colour: Colour
-    shade: Literal["dark", "light"]
-    whole: int
-    short: int
-    yes: bool
-    raw: bytes
-    hash: bytes
-    double: float
-    single: float
-    amount: Decimal
-    at: datetime
-    at_ms: datetime
-    cell: str | int | bool | bytes | float | None
-    maybe: Inner | None
-    many: tuple[Inner, ...]
-    listed: list[int]
-    table: Mapping[str, str | None]
-    nested: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-
-
-EVERYTHING = {
-    "type": "record",
-    "name": "Everything",
-    "namespace": "user",
-    "fields": [
-        {"name": "text", "type": "string"},
-        {"name": "colour", "type": {"type": "enum", "name": "Colour", "symbols": ["red", "green"]}},
-        {"name": "shade", "type": "string"},
-        {"name": "whole", "type": "long"},
-        {"name": "short", "type": "int"},
-        {"name": "yes", "type": "boolean"},
-        {"name": "raw", "type": "bytes"},
-        {"name": "hash", "type": {"type": "fixed", "name": "Hash", "size": 4}},
-        {"name": "double", "type": "double"},
-        {"name": "single", "type": "float"},
-        {"name": "amount", "type": "string"},
-        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
-        {"name": "at_ms", "type": {"type": "long", "logicalType": "timestamp-millis"}},
-        {"name": "cell", "type": ["null", "boolean", "long", "double", "string", "bytes"]},
-        {
-            "name": "maybe",
-            "type": [
-                {
-                    "type": "record",
-                    "name": "Inner",
-                    "fields": [
-                        {"name": "code", "type": "string"},
-                        {"name": "weight", "type": ["null", "string"], "default": None},
-                    ],
-                },
-                "null",
-            ],
-        },
-        {"name": "many", "type": {"type": "array", "items": "Inner"}},
-        {"name": "listed", "type": {"type": "array", "items": "int"}},
-        {"name": "table", "type": {"type": "map", "values": ["null", "string"]}},
-        {
-            "name": "nested",
-            "type": {"type": "map", "values": {"type": "array", "items": "long"}},
-            "default": {},
-        },
-    ],
-}
-USER = Topic("user.everything.events", Everything, EVERYTHING, lambda event: event.text)
-
-
-class CountingRegistry(FileRegistry):
-    """A file registry that counts what it is asked."""
-
-    asked = 0
-
-    def schema_of(self, schema_id: int) -> Any:
-        self.asked += 1
-        return super().schema_of(schema_id)
+from tests.unit.contract_user_type import (
+    CATALOG,
+    EXAMPLE,
+    TOPICS,
+    USER,
+    Code,
+    Colour,
+    Everything,
+    Inner,
+    prepared,
+)
 
 
 @pytest.fixture(scope="module")
 def codec(tmp_path_factory: pytest.TempPathFactory) -> Codec:
-    made = Codec(CATALOG, FileRegistry(tmp_path_factory.mktemp("registry") / "r.json"), "p", "g")
-    made.prepare((*TOPICS, USER), register=True)
-    return made
-
-
-def poison(codec: Codec, topic: Topic[Any], payload: bytes) -> str:
-    with pytest.raises(Poison) as caught:
-        codec.decode(topic, payload)
-    assert caught.value.advice
-    return caught.value.code
+    return prepared(tmp_path_factory.mktemp("registry") / "r.json")
 
 
 @pytest.mark.urs("M3.1")
@@ -241,183 +143,6 @@ def test_a_source_transaction_keeps_the_type_of_every_cell(
     assert repr(decoded) == repr(event)
 
 
-@settings(max_examples=60, deadline=None)
-@given(data=st.data())
-def test_mutated_bytes_decode_or_are_poison_and_nothing_else(codec: Codec, data: Any) -> None:
-    sample = data.draw(st.sampled_from(sorted({str(topic.schema) for topic in TOPICS})))
-    topic = next(topic for topic in TOPICS if topic.schema == sample)
-    payload = bytearray(codec.encode(topic, SAMPLES[sample]))
-    for _ in range(data.draw(st.integers(1, 4))):
-        payload[data.draw(st.integers(5, len(payload) - 1))] = data.draw(st.integers(0, 255))
-    try:
-        event = codec.decode(topic, bytes(payload))
-    except Poison as error:
-        assert error.code in {"truncated_body", "trailing_bytes", "bad_value"}  # noqa: PT017
-    else:
-        assert codec.decode(topic, codec.encode(topic, event)) == event
-
-
-@pytest.mark.urs("M3.3")
-def test_every_cut_of_a_record_is_called_truncated_or_not_framed(codec: Codec) -> None:
-    payload = codec.encode(NONCONFORMITIES, SAMPLES["lotgate.quality.Nonconformity"])
-    codes = [poison(codec, NONCONFORMITIES, payload[:size]) for size in range(len(payload))]
-    assert set(codes[:5]) == {"not_framed"}
-    assert set(codes[5:]) == {"truncated_body"}
-
-
-def test_bytes_after_the_last_value_are_refused(codec: Codec) -> None:
-    payload = codec.encode(NONCONFORMITIES, SAMPLES["lotgate.quality.Nonconformity"])
-    assert poison(codec, NONCONFORMITIES, payload + b"\0") == "trailing_bytes"
-
-
-@pytest.mark.parametrize("payload", [b"", b"\0\0\0\0", b'{"json": true}', b"\x01\0\0\0\x01abc"])
-def test_bytes_of_another_format_are_not_framed(codec: Codec, payload: bytes) -> None:
-    assert poison(codec, HOLD_COMMANDS, payload) == "not_framed"
-    with pytest.raises(Poison):
-        codec.decode_any(payload)
-
-
-def test_an_unknown_id_is_asked_once_and_again_only_later(tmp_path: Path) -> None:
-    now = [0.0]
-    registry = CountingRegistry(tmp_path / "r.json")
-    codec = Codec(CATALOG, registry, clock=lambda: now[0])
-    payload = b"\0\0\0\xff\xff" + b"\0" * 30
-    for _ in range(3):
-        assert poison(codec, HOLD_COMMANDS, payload) == "unknown_schema_id"
-    assert registry.asked == 1
-    now[0] = 31.0
-    assert poison(codec, HOLD_COMMANDS, payload) == "unknown_schema_id"
-    assert registry.asked == 2
-
-
-def test_another_topics_schema_is_a_poison_not_a_guess(codec: Codec) -> None:
-    payload = codec.encode(NONCONFORMITIES, SAMPLES["lotgate.quality.Nonconformity"])
-    assert poison(codec, HOLD_COMMANDS, payload) == "unreadable_schema"
-
-
-@dataclass(frozen=True, slots=True)
-class First:
-    name: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Second:
-    name: str
-    at: datetime
-    grade: str = "A"
-    cells: Mapping[str, str | int | bool | None] = field(default_factory=dict)
-
-
-FIRST_FIELDS: list[dict[str, Any]] = [
-    {"name": "name", "type": "string"},
-    {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
-]
-SECOND_FIELDS: list[dict[str, Any]] = [
-    {"name": "grade", "type": "string", "default": "A"},
-    *FIRST_FIELDS,
-    {
-        "name": "cells",
-        "type": {"type": "map", "values": ["null", "boolean", "long", "string"]},
-        "default": {},
-    },
-]
-
-
-def versions(tmp_path: Path) -> tuple[Codec, Topic[First], Codec, Topic[Second]]:
-    old = Topic("u.v", First, {"type": "record", "name": "u.V", "fields": FIRST_FIELDS},
-                lambda event: event.name)  # fmt: skip
-    new = Topic("u.v", Second, {"type": "record", "name": "u.V", "fields": SECOND_FIELDS},
-                lambda event: event.name)  # fmt: skip
-    old_codec, new_codec = (Codec(CATALOG, FileRegistry(tmp_path / "r")) for _ in range(2))
-    old_codec.prepare([old], register=True)
-    new_codec.prepare([new], register=True)
-    return old_codec, old, new_codec, new
-
-
-@pytest.mark.urs("M4.5")
-def test_a_newer_build_reads_older_records_with_defaults(tmp_path: Path) -> None:
-    old_codec, old, new_codec, new = versions(tmp_path)
-    payload = old_codec.encode(old, First("n", NOON))
-    assert new_codec.decode(new, payload) == Second("n", NOON)
-    assert poison(new_codec, new, payload[:-1]) == "truncated_body"
-    assert poison(new_codec, new, payload + b"x") == "trailing_bytes"
-
-
-@pytest.mark.urs("M4.5")
-def test_an_older_build_reads_newer_records_during_a_roll_out(tmp_path: Path) -> None:
-    old_codec, old, new_codec, new = versions(tmp_path)
-    event = Second("n", NOON, "B", {"a": True, "b": 1, "c": "x", "d": None})
-    payload = new_codec.encode(new, event)
-    assert old_codec.decode(old, payload) == First("n", NOON)
-    assert new_codec.decode(new, payload) == event
-
-
-def array_bomb(item: Any) -> dict[str, Any]:
-    return {
-        "type": "record",
-        "name": "user.Bomb",
-        "fields": [{"name": "items", "type": {"type": "array", "items": item}}],
-    }
-
-
-@pytest.mark.parametrize(
-    "item",
-    [
-        "null",
-        {"type": "record", "name": "E", "fields": []},
-        {"type": "fixed", "name": "F", "size": 0},
-    ],
-)
-def test_a_writer_schema_whose_items_take_no_bytes_is_never_decoded(
-    tmp_path: Path, item: Any
-) -> None:
-    registry = FileRegistry(tmp_path / "r.json")
-    bundle = {"schemas": {"9": array_bomb(item)}, "subjects": {}}
-    (tmp_path / "r.json").write_text(json.dumps(bundle))
-    codec = Codec(CATALOG, registry)
-    assert poison(codec, HOLD_COMMANDS, b"\0\0\0\0\x09" + b"\x80\x80\x80\x80\x10\0") == (
-        "unreadable_schema"
-    )
-
-
-def test_a_count_above_the_bytes_left_is_refused_before_anything_is_built(codec: Codec) -> None:
-    head = codec.encode(LOT_INPUT, LotMessage("l", LotMessageKind.LOT))[:5]
-    many = b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"
-    assert poison(codec, LOT_INPUT, head + many) == "truncated_body"
-    user = codec.encode(USER, EXAMPLE)
-    assert poison(codec, USER, user[:-2] + many) == "truncated_body"
-
-
-@pytest.mark.parametrize(
-    ("varint", "code"),
-    [
-        (b"\x80" * 40 + b"\x00", "bad_value"),
-        (b"\xff" * 9 + b"\x7f", "bad_value"),
-        (b"\xff" * 11, "bad_value"),
-        (b"\x01", "bad_value"),
-        (b"\x80" * 7, "truncated_body"),
-    ],
-)
-def test_lengths_that_are_no_lengths(codec: Codec, varint: bytes, code: str) -> None:
-    head = codec.encode(LOT_INPUT, LotMessage("l", LotMessageKind.LOT))[:5]
-    assert poison(codec, LOT_INPUT, head + varint) == code
-
-
-def test_blocks_with_a_byte_size_are_read_as_the_format_allows(codec: Codec) -> None:
-    payload = codec.encode(USER, EXAMPLE)
-    assert payload.endswith(b"\x02\x02k\x02\x02v\x00\x00")
-    # The same map as one block of -1 items and 5 bytes.
-    blocks = payload.removesuffix(b"\x02\x02k\x02\x02v\x00\x00") + b"\x01\x0a\x02k\x02\x02v\x00\x00"
-    assert codec.decode(USER, blocks) == EXAMPLE
-
-
-EXAMPLE = Everything(
-    "t", Colour.RED, "dark", 1, 1, True, b"", b"1234", 1.5, 1.5, Decimal(1), NOON,
-    NOON.replace(microsecond=0), None, None, (), [], {"k": "v"},
-)  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -450,18 +175,6 @@ def test_an_event_that_does_not_fit_is_refused_when_written(
     with pytest.raises(Poison) as caught:
         codec.encode(USER, Everything(**(values | change)))
     assert caught.value.code == "bad_value", why
-
-
-def test_the_limit_holds_in_both_directions(tmp_path: Path) -> None:
-    wide = Codec(CATALOG, FileRegistry(tmp_path / "r.json"))
-    wide.prepare([LOT_INPUT], register=True)
-    narrow = Codec(CATALOG, FileRegistry(tmp_path / "r.json"), limit=100)
-    narrow.prepare([LOT_INPUT])
-    event = LotMessage("x" * 200, LotMessageKind.LOT)
-    payload = wide.encode(LOT_INPUT, event)
-    assert poison(narrow, LOT_INPUT, payload) == "too_large"
-    with pytest.raises(Poison, match="too_large"):
-        narrow.encode(LOT_INPUT, event)
 
 
 def refused(call: Any, *arguments: Any) -> LotgateError:
