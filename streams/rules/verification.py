@@ -7,17 +7,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from streams.rules.cases import hold
 from streams.rules.cases.case import Case, Unsupported, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
 RUNNERS: Mapping[str, Callable[[Case], list[str]]] = {"hold": hold.run}
 """The rule groups that have a runner."""
+
+
+class Document(Protocol):
+    """A text that can be read, as a file's path is one. Rules know no disk."""
+
+    def read_text(self, encoding: str) -> str:
+        """Give the text.
+
+        Raises:
+            OSError: It cannot be read.
+            UnicodeDecodeError: It is not in this encoding.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,7 @@ class CaseResult:
         return not self.differences
 
 
-def verify(paths: Iterable[Path]) -> list[CaseResult]:
+def verify(paths: Iterable[Document]) -> list[CaseResult]:
     """Run case files through the shipped rules.
 
     Args:
@@ -102,7 +114,7 @@ def rendered(results: Iterable[CaseResult], *, as_json: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _verified(path: Path) -> CaseResult:
+def _verified(path: Document) -> CaseResult:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

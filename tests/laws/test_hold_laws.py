@@ -152,6 +152,7 @@ def edge_of(pair: tuple[str, str]) -> Fact:
     return replace(edge("1@A", "1@B"), parent_lot_id=parent, child_lot_id=child)
 
 
+@pytest.mark.urs("M4.4")
 @LAW
 @given(histories(reversals=True), SEEDS)
 def test_a_history_seen_again_commands_nothing_and_says_nothing(
@@ -167,6 +168,7 @@ def test_a_history_seen_again_commands_nothing_and_says_nothing(
     assert plant.lots == end
 
 
+@pytest.mark.urs("M4.4")
 @LAW
 @given(histories(reversals=True))
 def test_equal_histories_give_equal_commands(facts: list[Fact]) -> None:
