@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ from localstack import Stack
 
 from streams import app as composition
 from streams import engine
-from streams.contracts.shipped import shipped_codec
+from streams.contracts.catalog import Catalog
+from streams.contracts.codec import Codec
+from streams.contracts.registry import ConfluentRegistry
 from streams.runtime.settings import ToolSettings, load
 
 if TYPE_CHECKING:
@@ -87,8 +90,9 @@ def provision(stack: Stack) -> None:
     settings = load(ToolSettings, tool_defaults(stack), {})
     connection = settings.connection()
     engine.provision(connection, composition.installation_of(connection))
-    codec = shipped_codec(settings.registry_url, connection)
-    codec.prepare(composition.schemas_of(composition.main_job()), register=True)
+    with closing(ConfluentRegistry(settings.registry_url)) as registry:
+        codec = Codec(Catalog.load(), registry, connection.prefix, connection.group)
+        codec.prepare(composition.schemas_of(composition.main_job()), register=True)
 
 
 def start(
