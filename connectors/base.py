@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from streams.model.hold import HoldCommand, Prior, Share
 
@@ -93,6 +93,15 @@ class Change:
 
 class TableTopics(Protocol):
     """Where a source's raw records go; the runner implements it."""
+
+    def announce(self, topics: Sequence[str]) -> None:
+        """Make raw topics ready at once, which is cheaper than one by one in `bind`.
+
+        Raises:
+            Misconfigured: A topic is missing or wrongly set.
+            Transient: The broker is not available.
+        """
+        ...
 
     def bind(
         self, topic: str, key: dict[str, Any] | None, value: dict[str, Any]

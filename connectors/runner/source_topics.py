@@ -11,6 +11,8 @@ from streams.engine import preflight, provision
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from connectors.runner.source_config import SourceConfig
     from streams.contracts.registry import Registry
     from streams.runtime.connection import KafkaConnection
@@ -66,6 +68,7 @@ class SourceTopics:
             Misconfigured: A topic is missing or wrongly set.
             Transient: The broker does not answer.
         """
+        self._partitions.clear()
         facts = self._ready([self._dead, self._offsets, self._input])
         have = facts[self._offsets.name]
         if not 0 <= self._config.partition < have:
@@ -77,24 +80,29 @@ class SourceTopics:
                 advice=f"set a partition from 0 to {have - 1} that no other source uses",
             )
 
+    def announce(self, topics: Sequence[str]) -> None:
+        """See `connectors.base.TableTopics.announce`."""
+        new = [self._raw(topic) for topic in topics if topic not in self._partitions]
+        if new:
+            self._partitions.update(self._ready(new))
+
     def bind(
         self, topic: str, key: dict[str, Any] | None, value: dict[str, Any]
     ) -> tuple[bytes, bytes]:
         """See `connectors.base.TableTopics.bind`."""
-        spec = TopicSpec(
-            topic,
-            self._config.raw_partitions,
-            self._connection.replication_factor,
-            {
-                "cleanup.policy": "delete",
-                "retention.ms": str(RAW_RETENTION_MS),
-                "max.message.bytes": str(RECORD_LIMIT_BYTES),
-                "min.insync.replicas": str(self._connection.min_insync),
-            },
-        )
-        self._partitions.update(self._ready([spec]))
+        self.announce([topic])
         key_frame = NO_FRAME if key is None else frame(self._id(f"{topic}-key", key))
         return key_frame, frame(self._id(f"{topic}-value", value))
+
+    def _raw(self, topic: str) -> TopicSpec:
+        config = {
+            "cleanup.policy": "delete",
+            "retention.ms": str(RAW_RETENTION_MS),
+            "max.message.bytes": str(RECORD_LIMIT_BYTES),
+            "min.insync.replicas": str(self._connection.min_insync),
+        }
+        copies = self._connection.replication_factor
+        return TopicSpec(topic, self._config.raw_partitions, copies, config)
 
     def partitions(self, topic: str) -> int:
         """Partitions of a raw topic that was bound."""

@@ -63,6 +63,7 @@ class PostgresSource:
         found = identify(link)
         origin = Origin(found[0], catalog.database, self._base(found, published))
         tables = Tables(self._settings, catalog, topics)
+        tables.announce(table.relation for table in published)
         stored = None if since is None else since.fields
         if stored is not None:
             invariant.server(self._settings, stored, found)

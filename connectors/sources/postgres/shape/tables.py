@@ -10,6 +10,8 @@ from connectors.sources.postgres.shape.plan import TablePlan
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from connectors.base import TableTopics
     from connectors.sources.postgres.database.catalog import Catalog
     from connectors.sources.postgres.log.pgoutput import Relation
@@ -49,6 +51,15 @@ class Tables:
         self._by_oid: dict[int, Table] = {}
         self._owner: dict[str, str] = {}
 
+    def announce(self, relations: Iterable[Relation]) -> None:
+        """Make the topics of several tables ready at once.
+
+        Raises:
+            Misconfigured: Two tables share a topic, or a topic is missing.
+            Transient: The broker is not available.
+        """
+        self._topics.announce([self._topic(relation) for relation in relations])
+
     def learn(self, relation: Relation) -> Table:
         """Take note of a table's shape; its schema is registered before any row is written.
 
@@ -60,7 +71,7 @@ class Tables:
         if known is not None and known.plan.relation == relation:
             return known
         name = f"{relation.schema}.{relation.table}"
-        topic = self._topic(relation, name)
+        topic = self._topic(relation)
         plan = TablePlan(
             relation,
             self._catalog.facts(relation.schema, relation.table),
@@ -90,7 +101,8 @@ class Tables:
                 advice="restart the source; if it repeats, report the server's version",
             ) from None
 
-    def _topic(self, relation: Relation, name: str) -> str:
+    def _topic(self, relation: Relation) -> str:
+        name = f"{relation.schema}.{relation.table}"
         topic = f"{self._settings.name}.{topic_part(relation.schema)}.{topic_part(relation.table)}"
         owner = self._owner.setdefault(topic, name)
         if owner != name:
