@@ -22,7 +22,7 @@ RUNNERS: Mapping[str, Callable[[Case], list[str]]] = {"hold": hold.run}
 class Document(Protocol):
     """A text that can be read, as a file's path is one. Rules know no disk."""
 
-    def read_text(self, encoding: str) -> str:
+    def read_text(self, _encoding: str, /) -> str:
         """Give the text.
 
         Raises:
@@ -116,7 +116,7 @@ def rendered(results: Iterable[CaseResult], *, as_json: bool = False) -> str:
 
 def _verified(path: Document) -> CaseResult:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return CaseResult(str(path), differences=(f"the file cannot be read: {error}",))
     return verify_text(text, str(path))
