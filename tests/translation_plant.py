@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from streams.model.facts import GenealogyEdge, Lot
 from streams.model.rows import SourceTransaction
 from tests.translation_stream import Database, Translation, row
 
@@ -158,3 +159,28 @@ class Plant(Database):
 
 
 WHO = {"create_uid": 5, "write_uid": None}
+
+R1, H1, D1 = "PLANT-1/RM-RESIN/R-001", "PLANT-1/IM-HOUSING/H-001", "PLANT-1/FG-DEVICE/D-001"
+
+
+def only(facts: list[Any], kind: type[Any]) -> list[Any]:
+    return [fact for fact in facts if isinstance(fact, kind)]
+
+
+def one(facts: list[Any], kind: type[Any]) -> Any:
+    (found,) = only(facts, kind)
+    return found
+
+
+def arrivals(facts: list[Any]) -> list[str]:
+    return [fact.lot_id for fact in only(facts, Lot) if fact.arrived]
+
+
+def pairs(facts: list[Any]) -> set[tuple[str, str, str]]:
+    return {(f.child_lot_id, f.parent_lot_id, f.op) for f in only(facts, GenealogyEdge)}
+
+
+def snapshot_of(plant: Plant) -> SourceTransaction:
+    """A snapshot of all rows, tables in the order of their names."""
+    tables = sorted(plant.rows, key=lambda address: (address[0], int(address[1])))
+    return plant.snapshot(*(plant.change("u", *address) for address in tables))

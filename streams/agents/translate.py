@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from streams.engine import Lotgate
     from streams.model.rows import SourceTransaction
-    from streams.model.translation import EntryView, Translator, TranslatorLookup
+    from streams.model.translation import Translator, TranslatorLookup
+    from streams.rules.translation import EntryView
 
 GROUP = "lotgate.translators"
 """Entry point group; each entry is a class that is made without arguments."""

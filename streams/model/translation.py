@@ -234,21 +234,5 @@ class Translator(Protocol):
         ...
 
 
-class EntryView(Protocol):
-    """The state of one partition, as the engine hands it to the rule."""
-
-    def get(self, key: str, /) -> TranslateEntry | None:
-        """The entry of a key."""
-        ...
-
-    def put(self, key: str, state: TranslateEntry, /) -> None:
-        """Stage an entry."""
-        ...
-
-    def delete(self, key: str, /) -> None:
-        """Stage a removal."""
-        ...
-
-
 TranslatorLookup = Callable[[str], Translator]
 """Gives the translator of a name; raises `Misconfigured` for an unknown one."""

@@ -127,7 +127,7 @@ def _record(rows: Rows, key: str, row: CoalescedRow) -> Record:
             "nonconformity_id",
             f"nonconformity {key} is not known",
             code="reference_unknown",
-            advice=f"check that {RECORD} is in the source's publication, then replay this record",
+            advice=f"check that {RECORD} is in the source's publication, then save the row again",
         )
     return Record(RECORD, key, image)
 

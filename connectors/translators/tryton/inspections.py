@@ -78,7 +78,7 @@ def _verdict(found: Record) -> InspectionVerdict:
             "state",
             f"{state!r} is no state of an inspection that is known here",
             code="unknown_state",
-            advice="map the state in a newer translator, then replay this record",
+            advice="map the state in a newer translator, then save the row again",
         )
     return VERDICTS[state]
 

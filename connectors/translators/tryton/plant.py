@@ -67,7 +67,7 @@ class Plant:
                 f"{table} {written(key)} is not known",
                 code="reference_unknown",
                 advice=f"check that {table} is in the source's publication and was read by its "
-                "snapshot, then replay this record",
+                "snapshot, then save the row again",
             )
         return found
 
@@ -114,7 +114,7 @@ class Plant:
             f"stock_lot {written(key)} is not known",
             code="reference_unknown",
             advice="check that stock_lot is in the source's publication and was read by its "
-            "snapshot, then replay this record",
+            "snapshot, then save the row again",
         )
 
     def unit_of(self, lot: Record) -> str:

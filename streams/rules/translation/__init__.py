@@ -11,6 +11,7 @@ dropped. Transactions in Kafka already hide duplicates; this is the second line 
 
 from __future__ import annotations
 
+from streams.rules.translation.rows import EntryView
 from streams.rules.translation.rule import translate
 
-__all__ = ["translate"]
+__all__ = ["EntryView", "translate"]

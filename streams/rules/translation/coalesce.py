@@ -178,7 +178,7 @@ def _problem(change: RowChange) -> tuple[str, str, str] | None:
         return (
             "no_image",
             f"A change of {change.table} {row_key(change.key)} came without the new row",
-            "replay the dead letter after the source connector was repaired",
+            "repair the source connector, then save the row again",
         )
     return None
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from streams.model.ids import escaped
-from streams.model.translation import EntryView, TranslateEntry
+from streams.model.translation import TranslateEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,22 @@ if TYPE_CHECKING:
 
 PAGE = 256
 """Keys in one page of an index: bounds what a write of one row costs, however common its value."""
+
+
+class EntryView(Protocol):
+    """The state of one partition, as the engine hands it to the rule."""
+
+    def get(self, key: str, /) -> TranslateEntry | None:
+        """The entry of a key."""
+        ...
+
+    def put(self, key: str, state: TranslateEntry, /) -> None:
+        """Stage an entry."""
+        ...
+
+    def delete(self, key: str, /) -> None:
+        """Stage a removal."""
+        ...
 
 
 class StoredRows:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from streams.model.translation import EntryView, Rejected, Translator
+from streams.model.translation import Rejected, Translator
 from streams.rules.translation.chunks import PAGE_ROWS, SnapshotPages, collected
 from streams.rules.translation.coalesce import Address, Coalescer
-from streams.rules.translation.rows import StoredRows
+from streams.rules.translation.rows import EntryView, StoredRows
 from streams.rules.translation.stamp import stamp
 
 if TYPE_CHECKING:
