@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contracts.codec import Codec
 from streams.contracts.file_registry import FileRegistry
+from streams.contracts.registry import ConfluentRegistry
 from streams.contracts.topics import (
     HOLD_COMMANDS,
     LOT_INPUT,
     NONCONFORMITIES,
 )
-from streams.errors import Poison
+from streams.errors import Poison, Transient
 from streams.model.messages import LotMessage, LotMessageKind
-from tests.unit.contract_samples import SAMPLES
+from tests.unit.contract_samples import SAMPLES, plain
 from tests.unit.contract_user_type import (
     CATALOG,
     EXAMPLE,
@@ -45,7 +49,7 @@ def codec(tmp_path_factory: pytest.TempPathFactory) -> Codec:
     return prepared(tmp_path_factory.mktemp("registry") / "r.json")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_mutated_bytes_decode_or_are_poison_and_nothing_else(codec: Codec, data: Any) -> None:
     sample = data.draw(st.sampled_from(sorted({str(topic.schema) for topic in TOPICS})))
@@ -59,6 +63,31 @@ def test_mutated_bytes_decode_or_are_poison_and_nothing_else(codec: Codec, data:
         assert error.code in {"truncated_body", "trailing_bytes", "bad_value"}  # noqa: PT017
     else:
         assert codec.decode(topic, codec.encode(topic, event)) == event
+        body = io.BytesIO(bytes(payload[5:]))
+        oracle = fastavro.schemaless_reader(body, codec.schema(topic), None)
+        assert same(plain(event), oracle), "an independent decoder reads the same"
+
+
+def same(ours: Any, oracle: Any) -> bool:
+    """Equal, where a number's text may be written in more than one way."""
+    if isinstance(ours, dict):
+        return ours.keys() == oracle.keys() and all(same(ours[key], oracle[key]) for key in ours)
+    if isinstance(ours, list):
+        return len(ours) == len(oracle) and all(map(same, ours, oracle))
+    if isinstance(ours, str) and ours != oracle:
+        return Decimal(ours) == Decimal(oracle)
+    return bool(ours == oracle)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " 1", "1 ", "1_0", "\u0661", "NaN", "-Infinity", "1e9999999", "0x1"]
+)
+def test_a_text_that_is_no_plain_number_is_no_amount(codec: Codec, text: str) -> None:
+    payload = codec.encode(USER, EXAMPLE)
+    at = payload.index(b"\x021", 20)
+    body = text.encode()
+    changed = payload[:at] + bytes([len(body) * 2]) + body + payload[at + 2 :]
+    assert poison(codec, USER, changed) == "bad_value"
 
 
 @pytest.mark.urs("M3.3")
@@ -92,6 +121,14 @@ def test_an_unknown_id_is_asked_once_and_again_only_later(tmp_path: Path) -> Non
     now[0] = 31.0
     assert poison(codec, HOLD_COMMANDS, payload) == "unknown_schema_id"
     assert registry.asked == 2
+
+
+def test_a_registry_that_is_down_costs_no_record() -> None:
+    codec = Codec(CATALOG, ConfluentRegistry("http://127.0.0.1:9"))
+    for _ in range(2):
+        with pytest.raises(Transient) as caught:
+            codec.decode(HOLD_COMMANDS, b"\0\0\0\0\x01" + b"\0" * 30)
+        assert caught.value.code == "registry_unreachable"
 
 
 def test_another_topics_schema_is_a_poison_not_a_guess(codec: Codec) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from dataclasses import fields
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from streams.contracts.wire.decimals import decimal_of
 from streams.contracts.wire.source import Source
 from streams.contracts.wire.varints import (
     instant_of,
@@ -62,7 +62,7 @@ class _Reader:
             LENGTH=read_length,
             COUNT=read_count,
             INSTANT=instant_of,
-            DECIMAL=_finite,
+            DECIMAL=decimal_of,
             DOUBLE=struct.Struct("<d").unpack_from,
             FLOAT=struct.Struct("<f").unpack_from,
             BAD=_bad,
@@ -200,13 +200,6 @@ def _twin(python: type) -> type | None:
     except TypeError:
         return None
     return twin
-
-
-def _finite(text: str) -> Decimal:
-    value = Decimal(text)
-    if not value.is_finite():
-        _bad("a number")
-    return value
 
 
 def _bad(what: str) -> Any:

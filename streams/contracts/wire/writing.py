@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from streams.contracts.wire.decimals import text_of
 from streams.contracts.wire.source import Source
 from streams.contracts.wire.varints import SMALL, int_bytes, long_bytes, micros_of
 
@@ -65,7 +65,7 @@ class _Writer:
             LONG=long_bytes,
             INT=int_bytes,
             MICROS=micros_of,
-            DECIMAL=_decimal_text,
+            DECIMAL=text_of,
             ODD=_odd,
             DOUBLE=struct.Struct("<d").pack,
             FLOAT=struct.Struct("<f").pack,
@@ -169,12 +169,6 @@ class _Writer:
         line(indent, f"elif {name} is None:")
         line(indent + 1, f"ODD({name})")
         line(indent, "out.append(0)")
-
-
-def _decimal_text(value: object) -> bytes:
-    if not isinstance(value, Decimal) or not value.is_finite():
-        raise TypeError(f"{value!r} is not a finite Decimal")
-    return str(value).encode()
 
 
 def _odd(value: object) -> Any:
