@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from localstack.errors import PartDidNotStart
+from localstack.host import leftovers
 from localstack.host.launch import start_ticks
 from localstack.host.processes import Command, Identity, Process, boot_id
+from localstack.layout import claimed, exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,3 +97,25 @@ def test_the_environment_is_the_given_one(process: Process) -> None:
     process.start(Command(["/usr/bin/env"], env={"ONLY": "this"}))
     wait_for_log(process, "ONLY=this")
     assert "PATH" not in process.tail()
+
+
+def test_what_a_killed_preparation_left_is_ended_and_removed(tmp_path: Path) -> None:
+    run = tmp_path / "workshops" / "plant-1" / "run"
+    run.mkdir(parents=True)
+    abandoned = Process("database", run / "database.json", run / "database.log")
+    abandoned.start(Command(["/bin/sleep", "600"]))
+    identity = abandoned.identity()
+    assert identity is not None
+    leftovers.clear(tmp_path / "workshops")
+    assert not identity.alive()
+    assert not (tmp_path / "workshops").exists()
+
+
+def test_a_lock_is_claimed_only_when_nobody_holds_it(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with exclusive(lock), claimed(lock) as free:
+        assert not free
+    with claimed(lock) as free:
+        assert free
+    with claimed(tmp_path / "nowhere" / "lock") as free:
+        assert not free

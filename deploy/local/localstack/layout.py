@@ -54,6 +54,11 @@ class Layout:
         return self.root / "run"
 
     @property
+    def workshops(self) -> Path:
+        """Unfinished work on the parts: what is found here by the next to prepare is left over."""
+        return self.parts / ".workshops"
+
+    @property
     def ports(self) -> Path:
         """The ports that were chosen once."""
         return self.root / "ports.json"
@@ -111,5 +116,23 @@ def exclusive(path: Path) -> Iterator[None]:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Take a lock only if nobody holds it; the value says whether it was free."""
+    if not path.parent.exists():
+        yield False
+        return
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
     finally:
         os.close(handle)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from localstack.addresses import Addresses, PartStatus
 from localstack.errors import StackError
+from localstack.host import leftovers
 from localstack.host.ports import PortMemory
 from localstack.host.processes import Command, Process
 from localstack.host.waiting import until_ready
-from localstack.layout import Layout, default_directory, exclusive
+from localstack.layout import Layout, claimed, default_directory, exclusive
 from localstack.parts.broker import Broker
 from localstack.parts.database import Database
 from localstack.parts.erp import DATABASE, Erp
@@ -58,6 +59,7 @@ class Stack:
         """Fetch and build what is missing for these parts; safe to repeat and to interrupt."""
         self.layout.make()
         with exclusive(self.layout.parts / "lock"):
+            leftovers.clear(self.layout.workshops)
             for name in self._ordered(parts):
                 self._parts[name].prepare(report or PlainReport())
 
@@ -141,6 +143,9 @@ class Stack:
 
     def down(self, report: Report | None = None) -> None:
         """End everything that this stack started, workers first, and nothing else."""
+        with claimed(self.layout.parts / "lock") as idle:
+            if idle:
+                leftovers.clear(self.layout.workshops)
         recorded = {path.stem for path in self.layout.run.glob("[!.]*.json")}
         parts = [name for name in reversed(PARTS) if name in recorded]
         for name in [*sorted(recorded - set(parts)), *parts]:

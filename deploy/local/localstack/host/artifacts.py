@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -81,14 +80,19 @@ def missing(folder: Path, wanted: Sequence[Coordinate]) -> list[Coordinate]:
     return [coordinate for coordinate in wanted if not (folder / coordinate.filename).exists()]
 
 
-def fetch(folder: Path, wanted: Sequence[Coordinate], step: Step) -> None:
-    """Fetch what is missing into the folder; safe to repeat after a kill.
+def fetch(folder: Path, staging: Path, wanted: Sequence[Coordinate], step: Step) -> None:
+    """Fetch what is missing; safe to repeat after a kill.
+
+    Args:
+        folder: Where whole, checked files go.
+        staging: For files on their way; on the same file system, removed afterwards.
+        wanted: What the folder must hold.
+        step: Where progress is shown, in bytes.
 
     Raises:
         DownloadFailed: A file could not be had, or differs from the pinned checksum.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    staging = folder.with_name(f".{folder.name}.{os.getpid()}")
     checksums = pinned_checksums()
     lock = threading.Lock()
 

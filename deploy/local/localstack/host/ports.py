@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import time
 from typing import TYPE_CHECKING
 
 from localstack.errors import StackError
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 LOWEST, HIGHEST = 20_000, 32_000
 HOST = "127.0.0.1"
 ATTEMPTS = 200
+
+
+LEAVING_SECONDS = 3.0
 
 
 def is_free(port: int) -> bool:
@@ -60,6 +64,10 @@ class PortMemory:
     def renew_if_taken(self, name: str) -> int:
         """Return a port that can be listened on, replacing one that a stranger took."""
         port = self.port(name)
+        # A killed process is seen as gone before the last of its threads has let its port go.
+        until = time.monotonic() + LEAVING_SECONDS
+        while not is_free(port) and time.monotonic() < until:
+            time.sleep(0.05)
         if is_free(port):
             return port
         with exclusive(self._lock):

@@ -105,7 +105,7 @@ class Broker:
         if artifacts.missing(self._libs, wanted):
             with report.step("Kafka 4.4.0: 45 files, 43 MB") as step:
                 step.total(DOWNLOAD_BYTES)
-                artifacts.fetch(self._libs, wanted, step)
+                artifacts.fetch(self._libs, self._layout.workshops / "kafka", wanted, step)
         write_whole(self._log_settings, LOGGING)
         if not self._cache.exists():
             with report.step("Kafka: recording classes for a quick start (once)"):
@@ -166,12 +166,13 @@ class Broker:
 
     def _train(self) -> None:
         """Run a throw-away broker that writes down the classes it loaded when it ends."""
-        home = self._layout.parts / "kafka" / f".training.{os.getpid()}"
-        staging = self._cache.with_name(f".classes.{os.getpid()}.aot")
+        home = self._layout.workshops / "training"
+        staging = home / "classes.aot"
         ports = (self._ports.port("training"), self._ports.port("training-controller"))
         record = f"-XX:AOTCacheOutput={staging}"
-        process = Process("training", home / "record.json", home / "training.log")
+        process = Process("training", home / "run" / "training.json", home / "training.log")
         command = self._command(home, *ports, extra=record)
+        process.record.parent.mkdir(parents=True, exist_ok=True)
         process.start(command)
         try:
             until_ready(process, lambda: _ask(f"{HOST}:{ports[0]}"), self.ready_seconds)

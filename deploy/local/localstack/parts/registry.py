@@ -57,9 +57,11 @@ class Registry:
         with report.step("Apicurio Registry 3.3.3: 159 MB") as step:
             step.total(DOWNLOAD_BYTES)
             if artifacts.missing(self._download, [archive]):
-                artifacts.fetch(self._download, [archive], step)
+                artifacts.fetch(
+                    self._download, self._layout.workshops / "apicurio", [archive], step
+                )
             step.note("unpacking")
-            staging = self._home.with_name(f".app.{os.getpid()}")
+            staging = self._layout.workshops / "registry"
             with tarfile.open(self._download / archive.filename) as packed:
                 packed.extractall(staging, filter="data")
             staging.replace(self._home)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from localstack import scenario
 from localstack.errors import StackError
+from localstack.host.as_user import die_with_starter
 from localstack.host.ports import PortMemory
 from localstack.host.processes import Process
 from localstack.host.waiting import until_ready
@@ -125,7 +126,8 @@ def _book(
 @contextmanager
 def _workshop(layout: Layout, dump: Path | None = None) -> Iterator[Erp]:
     """Lend a database server of its own, with the ERP running on it if there is a dump."""
-    with tempfile.TemporaryDirectory(prefix=".workshop-", dir=layout.root) as folder:
+    layout.workshops.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="plant-", dir=layout.workshops) as folder:
         own = Layout(Path(folder), layout.parts)
         own.make()
         ports = PortMemory(own.ports)
@@ -157,6 +159,7 @@ def _run(argv: list[str], environment: dict[str, str] | None = None) -> None:
         capture_output=True,
         text=True,
         check=False,
+        preexec_fn=die_with_starter,
     )
     if ended.returncode:
         raise StackError(
