@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import (
@@ -70,6 +71,10 @@ def assigned(
             connection, f"{connection.group}-reading", extra={"enable.partition.eof": True}
         )
     )
+    # With the leader known beforehand the first fetch goes out at once, else after half a second.
+    # A broker that does not answer is reported by the first poll.
+    with suppress(KafkaException):
+        consumer.list_topics(topic, timeout=WAIT_S)
     begin = OFFSET_BEGINNING if offset is None else offset
     consumer.assign([TopicPartition(topic, partition, begin)])
     return consumer
