@@ -1,4 +1,8 @@
-"""One full example of every contract type, and the writer of golden files that do not exist yet."""
+"""One full example of every contract type.
+
+Run as a program (`python -m tests.unit.contract_samples`) it writes golden files and locks for
+schema versions that have none.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from typing import Any
 import fastavro
 
 from streams.contracts.catalog import Catalog
+from streams.contracts.evolution import fingerprint
 from streams.model.envelope import Actor, Envelope, Source, Transform
 from streams.model.facts import (
     Disposition,
@@ -41,8 +46,19 @@ from streams.model.hold import (
 )
 from streams.model.messages import CauseMessage, LotMessage, LotMessageKind
 from streams.model.rows import RowChange, SourceTransaction
+from streams.model.states import (
+    CauseState,
+    CauseVersions,
+    ChildEdge,
+    LotCause,
+    LotState,
+    ParentEdge,
+    TargetHold,
+)
+from streams.model.translation import TranslateEntry
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "schemas"
+LOCK = Path(__file__).parents[2] / "schemas" / "lock.json"
 
 NOON = datetime(2026, 3, 14, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = datetime(2026, 3, 14, 12, 0, 1, 7, tzinfo=UTC)
@@ -166,6 +182,38 @@ SAMPLES: dict[str, Any] = {
     ),
 }
 
+CHILD = ChildEdge("north/INT-1/L2", "consumed", version=5, reversed=True, carried=("c-1",))
+STATE_SAMPLES: dict[str, Any] = {
+    "lotgate.quality.CauseState": CauseState(
+        "nonconformity:qms:17",
+        "nonconformity",
+        CauseVersions(3, 2, 0, spreads=True, lots=(LOT_ID,), signature=SIGNATURE, root=ENVELOPE),
+    ),
+    "lotgate.inventory.LotState": LotState(
+        LOT_ID,
+        known=True,
+        fact_version=4,
+        material="RAW-1",
+        number="L/0007",
+        causes=(LotCause(CAUSE, spreads=True, root=ENVELOPE),),
+        children=(CHILD,),
+        parents=(ParentEdge("north/RAW-0/L9", "split", version=1),),
+        held=True,
+        hold_version=2,
+        targets=(TargetHold("erp", "cmd-1", 2, AckResult.CONTAINED, LATER),),
+        prior=PRIOR,
+        revision=7,
+    ),
+    "lotgate.cdc.TranslateEntry": TranslateEntry(
+        cells={"id": 7, "note": None, "raw": b"\xff", "active": True, "weight": "12.50"},
+        system_id="7483920014",
+        commit_lsn=91_332_847_616,
+        ordinal=2,
+        members=("a", "b"),
+        chunk=SAMPLES["lotgate.cdc.SourceTransaction"],
+    ),
+}
+
 
 def plain(value: Any) -> Any:
     """A value as fastavro takes it: dictionaries, lists, text; instants stay instants."""
@@ -207,5 +255,14 @@ def write_missing(names: dict[str, Any]) -> None:
         text.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def lock_missing() -> None:
+    """Lock schema files that are not locked yet; a lock that exists is never touched."""
+    lock = json.loads(LOCK.read_text(encoding="utf-8"))
+    for declaration in Catalog.load().declarations():
+        lock.setdefault(declaration.path, fingerprint(declaration.text))
+    LOCK.write_text(json.dumps(lock, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    write_missing(SAMPLES)
+    write_missing(SAMPLES | STATE_SAMPLES)
+    lock_missing()
