@@ -189,7 +189,7 @@ class Rows(Protocol):
         ...
 
     def latest_where(self, table: str, column: str, value: Cell) -> tuple[str, ...]:
-        """The last noted of those keys, at most a few hundred: for what only the newest decide."""
+        """The last noted of those keys, at most a few dozen: for what only the newest decide."""
         ...
 
     def said(self, event_type: str, identity: tuple[str, ...]) -> bool:

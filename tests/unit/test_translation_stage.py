@@ -14,7 +14,7 @@ from streams.contracts.topics import Topic
 from streams.model.facts import InspectionResult, Lot
 from streams.model.rows import SourceTransaction
 from streams.model.translation import Rejected, TranslateEntry
-from streams.rules.translation.rows import PAGE, StoredRows
+from streams.rules.translation.rows import LATEST, PAGE, StoredRows
 from tests.translation_plant import HOUSING, INPUT, SUPPLIER, UNCODED, Plant
 from tests.translation_stream import Entries, Translation, chunked, ids_of, row
 
@@ -202,7 +202,7 @@ def test_an_index_of_many_rows_grows_by_pages() -> None:
         rows.put(TranslateEntry(cells={"lot": 7}), "row", "stock_move", key)
         rows.index("stock_move", "lot", 7, key)
     assert rows.keys_where("stock_move", "lot", 7) == tuple(keys)
-    assert rows.latest_where("stock_move", "lot", 7) == tuple(keys[3 * PAGE :])
+    assert rows.latest_where("stock_move", "lot", 7) == tuple(keys[-LATEST:])
     assert max(len(entry.members) for entry in entries.held.values()) == PAGE
     rows.put(TranslateEntry(cells={"lot": 8}), "row", "stock_move", "3")
     assert "3" not in rows.keys_where("stock_move", "lot", 7)

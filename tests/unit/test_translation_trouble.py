@@ -16,6 +16,7 @@ from tests.translation_plant import (
     INPUT,
     R1,
     RESIN,
+    STORAGE,
     SUPPLIER,
     UNCODED,
     WHO,
@@ -94,7 +95,7 @@ def test_a_column_that_is_not_published_is_named(plant: Plant) -> None:
 
 
 @pytest.mark.parametrize("text", ["NaN", "ten", "Infinity"])
-def test_a_quantity_that_is_none_rejects_the_move_alone(plant: Plant, text: str) -> None:
+def test_a_quantity_that_is_none_is_told_and_stops_no_arrival(plant: Plant, text: str) -> None:
     lot, new = plant.lot("R-001")
     good, other = plant.lot("R-002")
     bad_move, first = plant.move(lot, SUPPLIER, INPUT)
@@ -104,8 +105,17 @@ def test_a_quantity_that_is_none_rejects_the_move_alone(plant: Plant, text: str)
         plant.change("u", "stock_move", bad_move, internal_quantity=text, state="done"),
         *plant.done(good_move),
     )
-    assert arrivals(said) == ["PLANT-1/RM-RESIN/R-002"]
+    assert set(arrivals(said)) == {R1, "PLANT-1/RM-RESIN/R-002"}
+    assert {fact.quantity for fact in only(said, Lot)} == {Decimal(0), Decimal(10)}
     assert one(said, Rejected).column == "internal_quantity"
+
+
+@pytest.mark.parametrize(("start", "end"), [(SUPPLIER, 998), (998, STORAGE)])
+def test_a_place_that_is_not_known_counts_as_an_arrival(plant: Plant, start: int, end: int) -> None:
+    lot, new = plant.lot("R-001")
+    move, moved = plant.move(lot, start, end)
+    plant.run(new, moved)
+    assert arrivals(plant.run(*plant.done(move))) == [R1]
 
 
 def test_a_truncated_table_forgets_nothing(plant: Plant) -> None:

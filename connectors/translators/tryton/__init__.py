@@ -92,6 +92,8 @@ def _touch_move(plant: Plant, touched: Touched, row: CoalescedRow) -> None:
         return
     if arrived is not None:
         touched.lot(arrived.lot, row).arrivals.append(arrived)
+        if arrived.problem is not None:
+            touched.rejected.append(arrived.problem.rejected(plant.origin))
     for image in (row.before, row.after):
         # A done move, or one that no longer is, may change where its lot lies.
         if image and image.get("state") == "done" and image.get("lot") is not None:

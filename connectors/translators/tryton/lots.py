@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from connectors.translators.reading import BadRow, Record
+from connectors.translators.reading import BadRow, Record, written
 from connectors.translators.tryton.stock import Arrival, place_of
 from streams.model.facts import Disposition, GenealogyEdge, Lot
 from streams.model.ids import parts_of
@@ -54,8 +54,10 @@ def lot_drafts(plant: Plant, key: str, news: LotNews) -> Iterator[Draft | Reject
         raise
     quantity = _quantity(plant, key, news)
     plant.rows.keep(f"arrival {key}", {})
-    former = str(plant.rows.kept(f"lot {key}").get("lot_id") or "")
-    plant.rows.keep(f"lot {key}", {"lot_id": name.lot})
+    known = plant.rows.kept(f"lot {key}")
+    former = written(known.get("lot_id"))
+    place = place_of(plant, key) or written(known.get("place"))
+    plant.rows.keep(f"lot {key}", {"lot_id": name.lot, "place": place})
     yield _lot(plant, lot, name, news, quantity)
     if former and former != name.lot:
         for child, parent in ((name.lot, former), (former, name.lot)):
@@ -65,7 +67,7 @@ def lot_drafts(plant: Plant, key: str, news: LotNews) -> Iterator[Draft | Reject
 def _lot(plant: Plant, lot: Record, name: Name, news: LotNews, quantity: Decimal | None) -> Draft:
     row = news.arrivals[-1].row if news.arrivals else news.row
     disposition = Disposition.UNRESTRICTED if lot.flag("active") else Disposition.CLOSED
-    place = place_of(plant, lot.key)
+    place = written(plant.rows.kept(f"lot {lot.key}").get("place"))
     fact = Lot(
         UNSTAMPED,
         lot_id=name.lot,
@@ -92,7 +94,7 @@ def _lot(plant: Plant, lot: Record, name: Name, news: LotNews, quantity: Decimal
 
 def _gone(plant: Plant, key: str, news: LotNews) -> Iterator[Draft]:
     """A lot whose row was deleted is closed; one whose row was never seen cannot be named."""
-    former = str(plant.rows.kept(f"lot {key}").get("lot_id") or "")
+    former = written(plant.rows.kept(f"lot {key}").get("lot_id"))
     if not former and news.row.table != "stock_lot":
         plant.lot_of(key, news.row)
     if not former:

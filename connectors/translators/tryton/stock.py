@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from connectors.translators.reading import Record
+from connectors.translators.reading import BadRow, Record
 
 if TYPE_CHECKING:
     from connectors.translators.tryton.plant import Plant
@@ -20,13 +20,15 @@ class Arrival:
 
     Attributes:
         lot: Key of the lot's row.
-        quantity: In the unit in which the stock is kept.
+        quantity: In the unit in which the stock is kept; 0 if it could not be read.
         row: The move.
+        problem: Why the quantity could not be read. Containment does not wait for it.
     """
 
     lot: Cell
     quantity: Decimal
     row: CoalescedRow
+    problem: BadRow | None = None
 
 
 def arrival(plant: Plant, row: CoalescedRow) -> Arrival | None:
@@ -38,19 +40,18 @@ def arrival(plant: Plant, row: CoalescedRow) -> Arrival | None:
     or the warehouse's own input and output zones (goods that are put away, or whose picking was
     undone, are free only now). Moves of hold and release documents never count; undoing one does.
     """
+    if row.op == "r":
+        return None
     before = Record(row.table, row.key, row.before) if row.before else None
     after = Record(row.table, row.key, row.after) if row.after else None
     was, now = _carried(before), _carried(after)
-    if row.op == "r" or was == now:
+    if was == now:
         return None
-    if now is not None and after is not None:
-        if plant.is_own(after) or not _comes_into_use(plant, after, "from_location", "to_location"):
-            return None
-        return Arrival(now[0], now[1], row)
-    if was is not None and before is not None:
-        if not _comes_into_use(plant, before, "to_location", "from_location"):
-            return None
-        return Arrival(was[0], was[1], row)
+    if after is not None and now is not None:
+        comes = not plant.is_own(after) and _comes_into_use(plant, now[1], now[2])
+        return _arrived(after, row) if comes else None
+    if before is not None and was is not None and _comes_into_use(plant, was[2], was[1]):
+        return _arrived(before, row)
     return None
 
 
@@ -70,20 +71,32 @@ def place_of(plant: Plant, lot: str) -> str:
     return ""
 
 
-def _carried(move: Record | None) -> tuple[Cell, Decimal, Cell, Cell] | None:
-    """Lot, quantity and places of a done move; None if it moves no lot (yet)."""
+def _carried(move: Record | None) -> tuple[Cell, Cell, Cell, Cell, Cell] | None:
+    """Lot, places and quantities of a done move; None if it moves no lot (yet)."""
     if move is None or move.text("state") != "done" or move.cell("lot") is None:
         return None
-    quantity = move.amount("internal_quantity") or move.amount("quantity") or Decimal(0)
-    return move.cell("lot"), quantity, move.cell("from_location"), move.cell("to_location")
+    quantities = move.cell("internal_quantity"), move.cell("quantity")
+    return move.cell("lot"), move.cell("from_location"), move.cell("to_location"), *quantities
 
 
-def _comes_into_use(plant: Plant, move: Record, start: str, end: str) -> bool:
-    target = plant.follow(move, end, "stock_location")
-    if not _zone(plant, target):
+def _arrived(move: Record, row: CoalescedRow) -> Arrival:
+    lot = move.cell("lot")
+    try:
+        quantity = move.amount("internal_quantity") or move.amount("quantity") or Decimal(0)
+    except BadRow as problem:
+        return Arrival(lot, Decimal(0), row, problem)
+    return Arrival(lot, quantity, row)
+
+
+def _comes_into_use(plant: Plant, start: Cell, end: Cell) -> bool:
+    """Whether goods end in a warehouse and did not lie in its storage before.
+
+    A place that is not known counts as if: a hold too many is harmless, one too few is not.
+    """
+    target = plant.find("stock_location", end)
+    if target is not None and not _zone(plant, target):
         return False
-    # An unknown start counts as outside: a hold too many is harmless, one too few is not.
-    origin = plant.find("stock_location", move.cell(start))
+    origin = plant.find("stock_location", start)
     return origin is None or _zone(plant, origin) != "storage"
 
 

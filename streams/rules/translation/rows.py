@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PAGE = 256
 """Keys in one page of an index: bounds what a write of one row costs, however common its value."""
 
+LATEST = 32
+"""Keys that `latest_where` looks at: bounds what a change costs where a value is very common."""
+
 
 class EntryView(Protocol):
     """The state of one partition, as the engine hands it to the rule."""
@@ -85,9 +88,15 @@ class StoredRows:
         return tuple(key for key in keys if self._has(table, key, column, value))
 
     def latest_where(self, table: str, column: str, value: Cell) -> tuple[str, ...]:
-        """See `streams.model.translation.Rows`: the open page of the index."""
-        head = None if value is None else self.entry("index", table, column, str(value))
-        keys = () if head is None else head.members
+        """See `streams.model.translation.Rows`."""
+        if value is None:
+            return ()
+        parts = ("index", table, column, str(value))
+        head = self.entry(*parts)
+        keys = () if head is None else head.members[-LATEST:]
+        if head is not None and len(keys) < LATEST and head.count:
+            page = self.entry(*parts, str(head.count - 1))
+            keys = (*(page.members if page else ())[len(keys) - LATEST :], *keys)
         return tuple(key for key in keys if self._has(table, key, column, value))
 
     def _has(self, table: str, key: str, column: str, value: Cell) -> bool:
