@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from connectors.runner.database import EvidenceConfig, run_evidence
 from connectors.runner.sink import run_sink
-from connectors.runner.sink_config import SinkConfig
+from connectors.runner.sink.config import SinkConfig
 from connectors.runner.source import run_source
 from connectors.runner.source_config import SourceConfig
 from connectors.sinks.tryton.rest.config import TrytonConfig

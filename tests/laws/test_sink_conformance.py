@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from connectors.registry import CONNECTORS
-from connectors.runner.sink_result import result_of
+from connectors.runner.sink.result import result_of
 from streams.errors import Unknown
 from streams.model.hold import AckResult, HoldAction
 from tests.laws.sink_cases import CASES, Died, TrytonCase, closing

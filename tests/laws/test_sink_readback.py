@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Observation
-from connectors.runner.sink_result import result_of
+from connectors.runner.sink.result import result_of
 from connectors.sinks.tryton.reading.picture import (
     Document,
     LotRecord,

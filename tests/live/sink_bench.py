@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from connectors.runner.sink import run_sink
-from connectors.runner.sink_config import Retrying, SinkConfig
+from connectors.runner.sink.config import Retrying, SinkConfig
 from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec
 from streams.contracts.file_registry import FileRegistry

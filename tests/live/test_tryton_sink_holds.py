@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connectors.base import Observation
-from connectors.runner.sink_result import result_of
+from connectors.runner.sink.result import result_of
 from streams.errors import Poison
 from streams.model.facts import Disposition
 from streams.model.hold import AckResult, HoldAction

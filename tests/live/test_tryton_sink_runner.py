@@ -119,6 +119,27 @@ async def test_a_permanent_refusal_is_one_dead_letter_and_others_flow(
         assert erp.balance(refused[name]) == {"STO": 10}
 
 
+async def test_a_refusal_at_one_place_leaves_the_others_held_and_says_so(
+    bench: Bench, erp: Ground, double: Double, shipper: Colleague
+) -> None:
+    number = shipper.lot(10)
+    shipper.book(number, 4, "STO", "IN")
+    place = f'"from_location": {shipper.place("IN")}'
+    double.obey(Rule(("POST", TRANSFERS, number, place), *bad.USER_ERROR))
+    bench.send(command(number))
+    async with bench.running(behind(erp, double).sink()) as work:
+        await bench.until(lambda: bool(bench.acks()), work)
+    (ack,), (letter,) = bench.acks(), bench.letters()
+    assert ack.result == AckResult.REFUSED
+    assert {(share.outcome, share.place) for share in ack.shares} == {
+        ("contained", "QUA"),
+        ("free", "IN"),
+    }
+    assert ack.effective_disposition == Disposition.UNRESTRICTED
+    assert told(letter)["code"] == "erp_refused"
+    assert erp.balance(number) == {"QUA": 6, "IN": 4}
+
+
 async def test_a_call_without_an_answer_is_read_again_and_resumed(
     bench: Bench, erp: Ground, double: Double, shipper: Colleague
 ) -> None:

@@ -47,6 +47,7 @@ ANSWERS: list[tuple[Call, int, Any, str, type[LotgateError] | None, str]] = [
     (READ, 401, None, PAGE.format("Unauthorized", "x"), Denied, "erp_denied"),
     (WRITE, 403, None, PAGE.format("Forbidden", "x"), Denied, "erp_denied"),
     (WRITE, 404, None, PAGE.format("Not Found", "x"), Moved, "erp_state_changed"),
+    (READ, 404, None, PAGE.format("Not Found", "x"), Misconfigured, "erp_address"),
     (WRITE, 409, None, "conflict", Moved, "erp_state_changed"),
     (WRITE, 423, None, "locked", Moved, "erp_state_changed"),
     (WRITE, 429, None, "slow down", Transient, "erp_unavailable"),

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from connectors.base import Observation
-from connectors.runner.sink_result import advice_of, result_of, unfinished, would_be
+from connectors.runner.sink.result import advice_of, result_of, unfinished, would_be
 from connectors.sinks.tryton.reading.picture import (
     Document,
     LotRecord,

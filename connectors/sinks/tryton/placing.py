@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,11 @@ from connectors.sinks.tryton.reading.picture import (
     Place,
     hold_reference,
 )
+from connectors.sinks.tryton.rest.judge import Denied
+from streams.errors import Poison
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from connectors.sinks.tryton.reading.picture import LotRecord
     from connectors.sinks.tryton.rest.config import TrytonConfig
@@ -54,22 +57,43 @@ class Placing:
         self._reference = hold_reference(hold_id)
         self._guard = guard
         self.story: list[str] = []
+        self._refusals: list[Poison] = []
 
     async def once(self) -> bool:
         """Look and move what can be moved.
 
+        A refusal at one document or place does not keep the others from being held.
+
         Returns:
             True if nothing is left to do, False if it pays to look again.
+
+        Raises:
+            Poison: The first refusal, after everything else was tried.
         """
+        self._refusals.clear()
         picture = await look(self._talk, self._lot, self._quarantine)
         if await self._stop_shipments(picture) or await self._unassign(picture):
             picture = await look(self._talk, self._lot, self._quarantine)
+        needed = self._needed(picture)
         clean = True
-        for place, needed in self._needed(picture).items():
-            clean &= await self._empty(picture, place, needed)
-        for document in self._open(picture, keep=set(self._needed(picture))):
+        for place, quantity in needed.items():
+            with self._going_on():
+                clean &= await self._empty(picture, place, quantity)
+        for document in self._open(picture, keep=set(needed)):
             await transfer.cancel(self._talk, document)
+        if self._refusals:
+            raise self._refusals[0]
         return clean
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """Keep a refusal for the end. A refused key would refuse everything else too."""
+        try:
+            yield
+        except Denied:
+            raise
+        except Poison as error:
+            self._refusals.append(error)
 
     def _needed(self, picture: Picture) -> dict[Place, Decimal]:
         """What each place still has to give: the free goods and those our own transfers took."""
@@ -132,8 +156,9 @@ class Placing:
             if move.source.kind != "storage":
                 continue
             touched.add((document.model, document.id))
-            await self._talk.press(document.model, document.id, "wait", ("state",))
-            self.story.append(f"un-assigned {document.label}")
+            with self._going_on():
+                await self._talk.press(document.model, document.id, "wait", ("state",))
+                self.story.append(f"un-assigned {document.label}")
         return bool(touched)
 
     async def _stop_shipments(self, picture: Picture) -> bool:
@@ -147,6 +172,7 @@ class Placing:
                 continue
             if document.state in _STOPPABLE:
                 stopped.add(document.id)
-                await self._talk.press(OUTGOING, document.id, "cancel", ("state",))
-                self.story.append(f"cancelled {document.label}")
+                with self._going_on():
+                    await self._talk.press(OUTGOING, document.id, "cancel", ("state",))
+                    self.story.append(f"cancelled {document.label}")
         return bool(stopped)

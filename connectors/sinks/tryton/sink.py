@@ -8,18 +8,21 @@ of quarantine. What left the site or was used up cannot be held and is named as 
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from connectors.base import Capabilities, Observation, Outcome
 from connectors.sinks.tryton.fence import Stale, raise_fence, read_marks
 from connectors.sinks.tryton.placing import Placing
-from connectors.sinks.tryton.reading.look import find_lot, look, quarantine_of
+from connectors.sinks.tryton.reading.look import find_lot, look, quarantine_of, unguarded
 from connectors.sinks.tryton.reading.shares import disposition_of, negative_of, prior_of, shares_of
 from connectors.sinks.tryton.releasing import Releasing
 from connectors.sinks.tryton.rest.judge import Moved
 from connectors.sinks.tryton.rest.wire import Talk, Wire
 from streams.model.facts import Disposition
 from streams.model.hold import HoldAction, Prior
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import httpx
@@ -60,6 +63,13 @@ class TrytonSink:
         talk = Talk(self._wire)
         await self._quarantine_id(talk)
         await talk.search("stock.lot", [["id", "=", 0]], ("number",))
+        for model in await unguarded(talk, self._config.quarantine):
+            logger.warning(
+                "no access rule on %s mentions %s: whoever may move stock may take goods out of "
+                "quarantine; add rules that only the quality group may do so",
+                model,
+                self._config.quarantine,
+            )
 
     async def apply(self, command: HoldCommand) -> Outcome:
         """Carry out a command; safe to repeat, resumes after a kill at any call."""
@@ -116,16 +126,15 @@ class TrytonSink:
             steps = Placing(talk, self._config, lot, quarantine, command.hold_id, guard)
         else:
             steps = Releasing(talk, lot, quarantine, command.hold_id, guard)
-        moved: Moved | None = None
+        moved = ""
         for _ in range(self._config.rounds):
             try:
                 if await steps.once():
                     return steps.story
             except Moved as error:
-                moved = error
-        if moved is not None:
-            raise moved
-        return steps.story
+                # Somebody works on the same documents. What is left shows in the read-back.
+                moved = error.message
+        return [*steps.story, moved] if moved else steps.story
 
     async def _quarantine_id(self, talk: Talk) -> int:
         if self._quarantine is None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from connectors.sinks.tryton.reading.picture import (
+    INTERNAL,
     OUTGOING,
     PRODUCTION,
     Document,
@@ -31,6 +32,7 @@ _MOVE_FIELDS = (
     *(f"production_input.{field}" for field in ("number", "state")),
     *(f"production_output.{field}" for field in ("number", "state")),
 )
+GUARDED = ("stock.move", INTERNAL)
 _PARTY = {
     OUTGOING: "customer",
     "stock.shipment.out.return": "customer",
@@ -63,6 +65,20 @@ async def quarantine_of(talk: Talk, code: str) -> int:
             advice=f"empty the parent of {code}, so that no document picks from it",
         )
     return int(found[0]["id"])
+
+
+async def unguarded(talk: Talk, code: str) -> tuple[str, ...]:
+    """Models through which anybody may take goods out of quarantine.
+
+    Without an access rule the ERP lets every stock user move goods back. The rules are looked for
+    by the quarantine's code in their text; what they say exactly is the installation's business.
+    """
+    missing = []
+    for model in GUARDED:
+        domain = [["rule_group.model", "=", model], ["domain", "ilike", f"%{code}%"]]
+        if not await talk.search("ir.rule", domain, ("id",)):
+            missing.append(model)
+    return tuple(missing)
 
 
 async def find_lot(talk: Talk, material: str, number: str) -> LotRecord | None:

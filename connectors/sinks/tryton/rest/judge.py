@@ -55,6 +55,11 @@ class Call:
         """True if the call may change the target."""
         return self.method != "GET"
 
+    @property
+    def of_record(self) -> bool:
+        """True if the call names a record, which may be gone."""
+        return "/" in self.path
+
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
@@ -80,6 +85,13 @@ def failure_of(call: Call, status: int, body: Any, text: str) -> LotgateError | 
             failure = _refusal(call, said, empty=body is None and _EMPTY_PAGE in text)
         case 401 | 403:
             failure = _denied(call, status)
+        case 404 if not call.of_record:
+            failure = Misconfigured(
+                f"the ERP answered 404 to {call}: there is no such database or interface",
+                code="erp_address",
+                kept=_KEPT_COMMAND,
+                advice="correct the ERP's address; it ends with the name of the database",
+            )
         case 404 | 409 | 410 | 423:
             failure = Moved(f"the ERP answered {status} to {call}: {said}")
         case 429 | 503:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
-from connectors.runner.sink_records import Answer, Output, ack_of, ack_record, letter_of
-from connectors.runner.sink_result import result_of, unfinished, would_be
+from connectors.runner.sink.records import Answer, Output, ack_of, ack_record, letter_of
+from connectors.runner.sink.result import result_of, unfinished, would_be
 from streams.contracts.topics import HOLD_COMMANDS
 from streams.engine import reach
 from streams.errors import Misconfigured, Poison, Transient, Unknown
@@ -20,8 +20,8 @@ from streams.runtime.clock import now
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-    from connectors.base import Sink
-    from connectors.runner.sink_config import SinkConfig
+    from connectors.base import Observation, Sink
+    from connectors.runner.sink.config import SinkConfig
     from streams.contracts.codec import Codec
     from streams.engine import Record
     from streams.model.hold import HoldCommand
@@ -83,7 +83,7 @@ class Commands:
         try:
             outputs: tuple[Output, ...] = await self._patiently()(self._tried, record, attempt)
         except Poison as error:
-            return self._refused(record, attempt, error)
+            return await self._refused(record, attempt, error)
         self._denied = 0
         return Settled(record, outputs)
 
@@ -170,17 +170,29 @@ class Commands:
                 return Answer(result, seen, "; ".join(story), calls=calls)
             await asyncio.sleep(retrying.read_pause_s)
 
-    def _refused(self, record: Record, attempt: Attempt, error: Poison) -> Settled:
+    async def _refused(self, record: Record, attempt: Attempt, error: Poison) -> Settled:
         self._count_denied(error)
         command = attempt.command
         letter = letter_of(record, error, self._config, attempt.number)
         if command is None:
             return Settled(record, (letter,))
         answer = Answer(
-            AckResult.REFUSED, detail=f"[{error.code}] {error.message}", advice=error.advice
+            AckResult.REFUSED,
+            await self._last_look(command, error),
+            detail=f"[{error.code}] {error.message}",
+            advice=error.advice,
         )
         ack = ack_of(command, answer, self._config.enforcement, now(), self._config)
         return Settled(record, (ack_record(ack, self._config, self._codec), letter))
+
+    async def _last_look(self, command: HoldCommand, error: Poison) -> Observation | None:
+        """What the target shows after a refusal: a part may have been done. Tried once."""
+        if error.code == DENIED:
+            return None
+        try:
+            return await self._sink.read_back(command)
+        except (Poison, Transient):
+            return None
 
     def _count_denied(self, error: Poison) -> None:
         """Stop before a wrong key turns every command into a dead letter."""

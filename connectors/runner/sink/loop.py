@@ -12,24 +12,16 @@ import asyncio
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
-
-from connectors.runner.sink_command import Commands, Settled
-from connectors.runner.sink_open import commands_of, last_acks, open_holds, refuse_open
-from streams.contracts.provisioning import dead_letter_spec, topic_spec
-from streams.contracts.topics import HOLD_ACKS, HOLD_COMMANDS
-from streams.engine import OutcomeUnknown, Reader, Transaction, preflight, reach
-from streams.errors import Misconfigured, Poison, Transient
-from streams.model.hold import Enforcement
+from streams.engine import OutcomeUnknown, Reader, Transaction, reach
+from streams.errors import Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from connectors.base import Sink
-    from connectors.runner.sink_config import SinkConfig
-    from streams.contracts.codec import Codec
+    from connectors.runner.sink.command import Commands, Settled
+    from connectors.runner.sink.config import SinkConfig
     from streams.engine import Record
     from streams.runtime.connection import KafkaConnection
 
@@ -40,46 +32,11 @@ Partition = tuple[str, int]
 IDLE_S = 0.5
 BUSY_S = 0.03
 """Longest wait for records while commands are in flight: it delays a finished one's ack."""
+JOINING_S = 0.1
 COMMIT_PAUSE_S = 0.5
 
 
-@runtime_checkable
-class Prepares(Protocol):
-    """A sink that checks its surroundings before the first command."""
-
-    async def prepare(self) -> None:
-        """Check address, key, rights."""
-
-
-async def run_sink(
-    config: SinkConfig, connection: KafkaConnection, codec: Codec, sink: Sink
-) -> None:
-    """Run a hold sink until it is cancelled.
-
-    Args:
-        config: The loop's settings.
-        connection: Where the broker is.
-        codec: Reads commands and writes acks; its schemas are prepared here.
-        sink: The target; it is closed at the end.
-
-    Raises:
-        Misconfigured: Topics, credentials or open reported holds forbid to start, or a person must
-            change something before the next command can work.
-        LotgateError: Another process took this one's identity, or positions are gone.
-    """
-    try:
-        partitions = await asyncio.to_thread(_checked, config, connection, codec)
-        await _prepared(config, sink)
-        commands = Commands(config, codec, sink)
-        with Transaction(connection, f"{config.component}-{config.instance_id}") as transaction:
-            if config.enforcement is Enforcement.ENFORCE:
-                await _place_open(config, connection, codec, partitions, commands, transaction)
-            await _Loop(config, connection, commands, transaction).run()
-    finally:
-        await sink.close()
-
-
-class _Loop:
+class Loop:
     """The partitions of this process and what is going on in each."""
 
     def __init__(
@@ -97,6 +54,7 @@ class _Loop:
         self._running: dict[Partition, asyncio.Task[Settled]] = {}
         self._ready: dict[Partition, Settled] = {}
         self._lost: set[Partition] = set()
+        self._paused: set[Partition] = set()
         self._commit_at = 0.0
 
     async def run(self) -> None:
@@ -118,8 +76,9 @@ class _Loop:
 
     async def _turn(self, reader: Reader) -> None:
         busy = bool(self._running or self._ready)
+        wait = BUSY_S if busy else IDLE_S if reader.assignment else JOINING_S
         try:
-            records = await asyncio.to_thread(reader.poll, BUSY_S if busy else IDLE_S)
+            records = await asyncio.to_thread(reader.poll, wait)
         except Transient as error:
             logger.warning("reading commands: %s", error)
             await asyncio.sleep(COMMIT_PAUSE_S)
@@ -139,6 +98,7 @@ class _Loop:
         """Forget partitions that went to another member: it begins at the committed position."""
         lost, tasks = list(self._lost), []
         self._lost.clear()
+        self._paused.difference_update(lost)
         for partition in lost:
             self._queues.pop(partition, None)
             self._ready.pop(partition, None)
@@ -160,17 +120,19 @@ class _Loop:
 
     def _throttle(self, reader: Reader) -> None:
         """Read ahead a little and no more; polling goes on, so the membership is kept."""
-        full = [p for p, queue in self._queues.items() if len(queue) >= self._config.backlog]
-        short = [p for p, queue in self._queues.items() if len(queue) <= self._config.backlog // 2]
+        backlog = self._config.backlog
+        full = {p for p, queue in self._queues.items() if len(queue) >= backlog} - self._paused
+        short = {p for p in self._paused if len(self._queues.get(p, ())) <= backlog // 2}
         if full:
             reader.pause(full)
         if short:
             reader.resume(short)
+        self._paused = (self._paused | full) - short
 
     async def _commit(self, reader: Reader) -> None:
         settled = list(self._ready.values())
         try:
-            await asyncio.to_thread(_write, self._transaction, settled, reader)
+            await asyncio.to_thread(write, self._transaction, settled, reader)
         except OutcomeUnknown as error:
             logger.warning("commit without an answer, reading the position again: %s", error)
             await self._learn(reader)
@@ -194,7 +156,7 @@ class _Loop:
                 del self._ready[partition]
 
 
-def _write(transaction: Transaction, settled: list[Settled], reader: Reader | None) -> None:
+def write(transaction: Transaction, settled: list[Settled], reader: Reader | None) -> None:
     """Write what answers some records, with their positions, in one transaction."""
     reach("before_produce")
     transaction.begin()
@@ -211,71 +173,6 @@ def _write(transaction: Transaction, settled: list[Settled], reader: Reader | No
         transaction.abort()
         raise
     reach("after_commit")
-
-
-def _checked(config: SinkConfig, connection: KafkaConnection, codec: Codec) -> dict[str, int]:
-    """Check topics and schemas; give the number of partitions of each topic."""
-    specs = [
-        topic_spec(HOLD_COMMANDS, connection),
-        topic_spec(HOLD_ACKS, connection),
-        dead_letter_spec(config.component, connection),
-    ]
-    found = preflight(connection, specs)
-    codec.prepare([HOLD_COMMANDS, HOLD_ACKS])
-    return {name: facts.partitions for name, facts in found.items()}
-
-
-async def _prepared(config: SinkConfig, sink: Sink) -> None:
-    """Let the sink check its target; wait for a target that is away."""
-    if not isinstance(sink, Prepares):
-        return
-    try:
-        async for attempt in _patiently(config):
-            with attempt:
-                await sink.prepare()
-    except Poison as error:
-        raise Misconfigured(
-            f"target {config.target} cannot be used: {error.message}",
-            code=error.code,
-            kept="no command was read",
-            advice=error.advice,
-        ) from error
-
-
-async def _place_open(
-    config: SinkConfig,
-    connection: KafkaConnection,
-    codec: Codec,
-    partitions: Mapping[str, int],
-    commands: Commands,
-    transaction: Transaction,
-) -> None:
-    """Refuse to enforce over reported holds, or place them first, in the order of their commands.
-
-    Their positions were committed while observing, so these acks go without positions; their ids
-    are derived, so a second process doing the same writes the same acks.
-    """
-    acks = await asyncio.to_thread(last_acks, connection, config, codec, partitions)
-    reported = open_holds(acks)
-    refuse_open(config, reported)
-    if not reported:
-        return
-    logger.info("placing %d holds that were only reported so far", len(reported))
-    found = await asyncio.to_thread(
-        lambda: list(commands_of(connection, config, codec, partitions, reported))
-    )
-    for record in found:
-        settled = await commands.settle(record)
-        async for attempt in _patiently(config):
-            with attempt:
-                await asyncio.to_thread(_write, transaction, [settled], None)
-
-
-def _patiently(config: SinkConfig) -> AsyncRetrying:
-    """Retry what passes by itself for ever, with full jitter."""
-    retrying = config.retrying
-    draw = wait_random_exponential(multiplier=retrying.first_s, max=retrying.longest_s)
-    return AsyncRetrying(wait=draw, retry=retry_if_exception_type(Transient), reraise=True)
 
 
 async def _ended(tasks: Iterable[asyncio.Task[Settled]]) -> None:

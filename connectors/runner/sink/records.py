@@ -6,7 +6,7 @@ import traceback
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from connectors.runner.sink_result import advice_of
+from connectors.runner.sink.result import advice_of
 from streams.contracts.headers import headers_of
 from streams.contracts.topics import HOLD_ACKS
 from streams.errors import LotgateError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from connectors.base import Observation
-    from connectors.runner.sink_config import SinkConfig
+    from connectors.runner.sink.config import SinkConfig
     from streams.contracts.codec import Codec
     from streams.engine import Record
     from streams.model.hold import AckResult, HoldCommand

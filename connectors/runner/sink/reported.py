@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
 from streams.contracts.topics import HOLD_ACKS, HOLD_COMMANDS
 from streams.engine import read_partition
@@ -10,14 +11,20 @@ from streams.errors import Misconfigured, Poison
 from streams.model.hold import AckResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    from connectors.runner.sink_config import SinkConfig
+    from connectors.runner.sink.config import SinkConfig
     from streams.contracts.codec import Codec
+    from streams.contracts.topics import Topic
     from streams.engine import Record
     from streams.model.hold import HoldAck
     from streams.runtime.connection import KafkaConnection
 
+E = TypeVar("E")
+T = TypeVar("T")
+
+READERS = 8
+"""Partitions read at the same time."""
 _SAYS_NOTHING = frozenset({AckResult.STALE_IGNORED, AckResult.REFUSED})
 """Results after which the lot is as it was before the command."""
 SHOWN = 20
@@ -31,18 +38,19 @@ def last_acks(
 
     Reads the whole topic of acks: its records are kept for ever and carry no summary.
     """
-    last: dict[str, HoldAck] = {}
-    for record in _records(connection, config.acks, partitions[config.acks]):
-        if record.value is None:
-            continue
-        try:
-            ack = codec.decode(HOLD_ACKS, record.value)
-        except Poison:
-            # An ack that cannot be read says nothing about its lot; readers of acks report it.
-            continue
-        if ack.target == config.target and ack.result not in _SAYS_NOTHING:
-            last[ack.lot_id] = ack
-    return last
+
+    def last_of(partition: int) -> dict[str, HoldAck]:
+        last: dict[str, HoldAck] = {}
+        for record in read_partition(connection, config.acks, partition):
+            ack = _decoded(codec, HOLD_ACKS, record)
+            if ack and ack.target == config.target and ack.result not in _SAYS_NOTHING:
+                last[ack.lot_id] = ack
+        return last
+
+    merged: dict[str, HoldAck] = {}
+    for part in _side_by_side(last_of, partitions[config.acks]):
+        merged |= part
+    return merged
 
 
 def open_holds(acks: dict[str, HoldAck]) -> tuple[HoldAck, ...]:
@@ -77,23 +85,33 @@ def commands_of(
     codec: Codec,
     partitions: Mapping[str, int],
     reported: tuple[HoldAck, ...],
-) -> Iterator[Record]:
-    """The records of the commands that reported holds answer."""
+) -> list[Record]:
+    """The records of the commands that reported holds answer, in the order of each lot."""
     wanted = {ack.command_id for ack in reported}
-    for record in _records(connection, config.commands, partitions[config.commands]):
-        if record.value is None:
-            continue
-        try:
-            command = codec.decode(HOLD_COMMANDS, record.value)
-        except Poison:
-            continue
-        if command.command_id in wanted:
-            wanted.discard(command.command_id)
-            yield record
+
+    def found_in(partition: int) -> list[Record]:
+        found: dict[str, Record] = {}
+        for record in read_partition(connection, config.commands, partition):
+            command = _decoded(codec, HOLD_COMMANDS, record)
+            if record and command and command.command_id in wanted:
+                found.setdefault(command.command_id, record)
+        return list(found.values())
+
+    parts = _side_by_side(found_in, partitions[config.commands])
+    return [record for part in parts for record in part]
 
 
-def _records(connection: KafkaConnection, topic: str, partitions: int) -> Iterator[Record]:
-    for partition in range(partitions):
-        for record in read_partition(connection, topic, partition):
-            if record is not None:
-                yield record
+def _decoded(codec: Codec, topic: Topic[E], record: Record | None) -> E | None:
+    """The event of a record; None for one that cannot be read: its own readers report it."""
+    if record is None or record.value is None:
+        return None
+    try:
+        return codec.decode(topic, record.value)
+    except Poison:
+        return None
+
+
+def _side_by_side(read: Callable[[int], T], partitions: int) -> list[T]:
+    """Read partitions at the same time: opening each takes longer than reading a short one."""
+    with ThreadPoolExecutor(max_workers=min(partitions, READERS)) as pool:
+        return list(pool.map(read, range(partitions)))
