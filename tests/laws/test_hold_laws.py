@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.model.facts import GenealogyEdge, Nonconformity
-from streams.model.hold import HoldAction, HoldCommand, HoldStatus
+from streams.model.hold import HoldAction, HoldStatus
 from streams.rules.cases.plant import Plant
+from tests.laws.hold_checks import assert_commands_are_sound
 from tests.laws.hold_facts import edge, inspection, lot, nonconformity
 from tests.laws.hold_histories import TARGETS, deliver, histories, shuffled
 from tests.laws.hold_oracle import Fact, Held, Oracle, ever_edges, live_edges, open_seeds
@@ -45,40 +46,6 @@ def expected(facts: list[Fact]) -> Held:
     return oracle.by_lot()
 
 
-def stories(plant: Plant) -> dict[tuple[str, str], list[HoldCommand]]:
-    """Commands by lot and target, in order."""
-    found: dict[tuple[str, str], list[HoldCommand]] = defaultdict(list)
-    for command in plant.commands:
-        found[command.lot_id, command.target].append(command)
-    return found
-
-
-def assert_commands_are_sound(plant: Plant, facts: list[Fact]) -> None:
-    """A hold, then perhaps its release, and so on; never a release that nobody signed."""
-    signed = {
-        f"nonconformity:qms:{fact.nc_id}"
-        for fact in facts
-        if isinstance(fact, Nonconformity) and fact.signed and fact.state in ("closed", "cancelled")
-    }
-    by_id: dict[str, HoldCommand] = {}
-    for command in plant.commands:
-        assert by_id.setdefault(command.command_id, command) == command
-    for story in stories(plant).values():
-        assert [command.hold_version for command in story] == list(range(1, len(story) + 1))
-        for place, command in enumerate(story):
-            if place % 2 == 0:
-                assert command.action == HoldAction.HOLD
-                assert command.hold_id == command.command_id
-                assert command.open_causes
-            else:
-                assert command.action == HoldAction.RELEASE
-                assert command.hold_id == story[place - 1].command_id
-                assert command.prior == story[place - 1].prior
-                assert command.open_causes == ()
-                assert command.cause.cause_id in signed
-                assert command.cause.signature == "present, not verified"
-
-
 def assert_lots_follow_their_causes(plant: Plant) -> None:
     """At rest: held where known and Restricted, waiting where not known, free else."""
     stated = {view.lot_id: view for view in plant.states}
@@ -103,7 +70,7 @@ def test_order_and_repetition_never_change_what_is_held(
     for dice in (random.Random(seed), random.Random(other_seed)):
         plant = Plant(TARGETS)
         deliver(plant, shuffled(facts, dice), dice)
-        assert_commands_are_sound(plant, facts)
+        assert_commands_are_sound(plant.commands, facts)
         assert_lots_follow_their_causes(plant)
         ends.append(held(plant))
     assert ends[0] == ends[1] == expected(facts)
@@ -120,7 +87,7 @@ def test_held_is_the_closure_and_who_was_held_over_an_edge_taken_back(
         oracle.see(fact)
         assert held(plant) == oracle.by_lot()
         assert_lots_follow_their_causes(plant)
-    assert_commands_are_sound(plant, facts)
+    assert_commands_are_sound(plant.commands, facts)
 
 
 @LAW
@@ -136,7 +103,7 @@ def test_in_any_order_edges_taken_back_never_hold_less_than_the_closure(
     most = closure(facts, ever_edges(facts))
     for lot_id, causes in seen.items():
         assert causes <= most.get(lot_id, frozenset())
-    assert_commands_are_sound(plant, facts)
+    assert_commands_are_sound(plant.commands, facts)
     assert_lots_follow_their_causes(plant)
 
 

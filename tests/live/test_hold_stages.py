@@ -1,0 +1,76 @@
+"""The hold stages on the real engine: a history in any order, a worker killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.laws.hold_checks import assert_commands_are_sound
+from tests.laws.hold_facts import edge, inspection, lot, nonconformity
+from tests.laws.hold_histories import shuffled
+from tests.laws.hold_oracle import Fact, Oracle
+from tests.live.hold_lab import HoldLab
+
+SIZE = 60
+
+
+@pytest.fixture
+def lab(broker: str, tmp_path: Path) -> Iterator[HoldLab]:
+    lab = HoldLab(broker, tmp_path, f"hold-{os.getpid()}")
+    try:
+        yield lab
+    except BaseException:
+        sys.stderr.write(lab.log.read_text(errors="replace")[-4_000:])
+        raise
+    finally:
+        lab.end()
+
+
+def history(dice: random.Random) -> list[Fact]:
+    """A plant with cycles, lots of one number, causes that end, and some that do not."""
+    names = [f"{n}@M" for n in range(SIZE)]
+    twins = [f"{n}@K" for n in range(5)]
+    facts: list[Fact] = [lot(name) for name in (*names[:-3], *twins)]
+    pairs = {(dice.choice(names), dice.choice(names)) for _ in range(SIZE)}
+    facts += [edge(parent, child) for parent, child in sorted(pairs)]
+    for n in range(8):
+        by_number = str(dice.randrange(5))
+        named = (dice.choice(names), by_number)
+        facts.append(nonconformity(f"N{n}", 1, named, severity=dice.choice(("major", "minor"))))
+        if n % 2:
+            signed = n % 4 == 1
+            facts.append(nonconformity(f"N{n}", 2, named, state="closed", signed=signed))
+    facts.append(inspection("I1", 1, (dice.choice(names),)))
+    return facts
+
+
+@pytest.mark.urs("M4.1", "M4.4", "X1")
+def test_a_killed_worker_and_any_order_end_in_the_held_set_of_the_oracle(lab: HoldLab) -> None:
+    dice = random.Random(20260302)
+    facts = history(dice)
+    oracle = Oracle()
+    for fact in facts:
+        oracle.see(fact)
+
+    first = lab.start("a")
+    delivered = shuffled(facts, dice)
+    lab.produce(delivered[: len(delivered) // 2])
+    lab.wait(lambda: len(lab.commands()) > 10, "the first commands")
+    lab.produce(delivered[len(delivered) // 2 :])
+    first.kill()
+    first.wait(10)
+    assert lab.held() != oracle.by_lot(), "killed too late to prove anything"
+    lab.start("b")
+    lab.start("a")
+
+    lab.wait(lambda: lab.held() == oracle.by_lot(), "the held set of the oracle")
+    lab.wait(lab.at_rest, "every input consumed")
+    assert lab.held() == oracle.by_lot()
+    commands = lab.commands()
+    assert len({command.command_id for command in commands}) == len(commands)
+    assert_commands_are_sound(commands, facts)
