@@ -28,6 +28,7 @@ from streams.contracts.codec import Codec
 from streams.contracts.registry import ConfluentRegistry
 from streams.contracts.topics import TRANSLATE_INPUT
 from streams.engine import arm, describe, read_partition
+from streams.engine.faults import DEATH
 from streams.errors import LotgateError
 from streams.runtime.connection import KafkaConnection
 
@@ -97,14 +98,20 @@ class Rig:
         with psycopg.connect(self.dsn, autocommit=True) as database:
             return database.execute(query.encode()).fetchall()
 
-    def start(self, fault: str = "", **more: Any) -> subprocess.Popen[bytes]:
-        """Start a source process."""
+    def die(self, faults: list[str], **more: Any) -> subprocess.Popen[bytes]:
+        """Let one source process after the other start and die.
+
+        Args:
+            faults: For each process a fault point, or `kill <seconds>` for kill -9 that long
+                after its start.
+            more: Settings of the sources.
+        """
         order = {
             "dsn": self.dsn,
             "bootstrap": self.bootstrap,
             "registry": self.registry_url,
             "name": self.name,
-            "fault": fault,
+            "faults": faults,
             "more": more,
         }
         process = subprocess.Popen(
@@ -242,16 +249,23 @@ def until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any
     raise AssertionError(f"not within {timeout_s} s: {what}")
 
 
-async def _program(order: dict[str, Any]) -> None:
+def _program(order: dict[str, Any]) -> None:
+    """Fork a source for each death, so that modules are loaded once."""
     rig = Rig(order["dsn"], order["bootstrap"], order["registry"], order["name"])
-    arm(order["fault"])
-    task = asyncio.ensure_future(run_source(rig.config(**order["more"]), rig.connection, rig.codec))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        os._exit(0)
+    for fault in order["faults"]:
+        child = os.fork()
+        if child == 0:
+            arm("" if fault.startswith("kill") else fault)
+            asyncio.run(run_source(rig.config(**order["more"]), rig.connection, rig.codec))
+            os._exit(0)
+        if fault.startswith("kill"):
+            time.sleep(float(fault.split()[1]))
+            os.kill(child, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        wanted = -signal.SIGKILL if fault.startswith("kill") else DEATH
+        if code != wanted:
+            sys.exit(f"{fault}: the source ended with {code}")
 
 
 if __name__ == "__main__":
-    asyncio.run(_program(json.loads(sys.argv[1])))
+    _program(json.loads(sys.argv[1]))
