@@ -47,7 +47,9 @@ def offset_at(
         Transient: The broker does not answer.
     """
     where = TopicPartition(topic, partition)
-    answers = AdminClient(clients.base(connection)).list_offsets(
+    # The client must outlive its answers, or they never come.
+    admin = AdminClient(clients.base(connection))
+    answers = admin.list_offsets(
         {where: OffsetSpec.for_timestamp(timestamp_ms)}, request_timeout=WAIT_S
     )
     try:
