@@ -85,7 +85,8 @@ def show(ctx: click.Context, place: str, *, json_wanted: bool) -> None:
     settings = tool_settings(ctx)
     connection = settings.connection()
     record = dead_letters.found(connection, place)
-    view = shown(record, codec_of(settings, connection).decode_any)
+    with codec_of(settings, connection) as codec:
+        view = shown(record, codec.decode_any)
     click.echo(as_json(view) if json_wanted else view.text())
 
 

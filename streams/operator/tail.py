@@ -57,24 +57,25 @@ def tail(  # noqa: PLR0913 - one parameter per option
     """  # noqa: D301 - click reads the backspace
     settings = tool_settings(ctx)
     connection = settings.connection()
-    codec = codec_of(settings, connection)
     since_ms = int(moment(since, now()).timestamp() * 1000) if since else None
     wanted = _matching(key)
     name, partitions = completed(topic, topic_partitions(connection), connection)
-    whole = since_ms is not None or key is not None
+    last = limit if since_ms is None and key is None else None
     begins = {
-        partition: _begin(connection, name, partition, since_ms, None if whole else limit)
+        partition: _begin(connection, name, partition, since_ms, last)
         for partition in range(partitions)
     }
-    try:
+    with codec_of(settings, connection) as codec:
         for record in last_records(connection, name, begins, wanted, limit):
             _print(shown(record, codec.decode_any), json_wanted=json_wanted)
-        if follow:
-            say("waiting for new records; Ctrl-C ends")
+        if not follow:
+            return
+        say("waiting for new records; Ctrl-C ends")
+        try:
             for record in new_records(connection, name, partitions, wanted):
                 _print(shown(record, codec.decode_any), json_wanted=json_wanted)
-    except KeyboardInterrupt:
-        ctx.exit(130)
+        except KeyboardInterrupt:
+            ctx.exit(130)
 
 
 def completed(asked: str, known: Mapping[str, int], connection: KafkaConnection) -> tuple[str, int]:

@@ -9,6 +9,7 @@ import textwrap
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,9 +155,10 @@ class Lab:
 
 @contextmanager
 def lab_of(
-    bootstrap: str, registry: str, database: Addresses, name: str, folder: Path
+    bootstrap: str, registry: str, database: Addresses, test: str, folder: Path
 ) -> Iterator[Lab]:
-    """Lend a database, topics and schemas under a name of their own."""
+    """Lend a database, topics and schemas under a name of their own, derived from the test's."""
+    name = f"evidence-{sha256(test.encode()).hexdigest()[:10]}"
     connection = KafkaConnection(bootstrap, prefix=name)
     with psycopg.connect(database.admin_dsn, autocommit=True) as admin:
         admin.execute(f'drop database if exists "{name}" with (force)')

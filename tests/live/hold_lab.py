@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
 
 from streams.app import topics_of
 from streams.contracts.topics import (
@@ -145,6 +152,34 @@ class HoldLab:
             return False
         finally:
             consumer.close()
+
+    def rewind(self) -> None:
+        """Put the group back to the beginning of every input, as an operator might."""
+        group = prefixed(self.prefix, self.connection.group)
+        positions = [
+            TopicPartition(self.name(topic), number, 0)
+            for topic in INPUTS
+            for number in range(topic.partitions)
+        ]
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+
+        def altered() -> bool:
+            # Refused until the session of the members that went has run out.
+            wanted = [ConsumerGroupTopicPartitions(group, positions)]
+            with suppress(KafkaException):
+                done = admin.alter_consumer_group_offsets(wanted)[group].result(10)
+                return all(each.error is None for each in done.topic_partitions)
+            return False
+
+        self.wait(altered, "the group rewound")
+
+    def stop(self) -> None:
+        """End every worker in order."""
+        for process in self.workers:
+            with suppress(ProcessLookupError):
+                process.terminate()
+        for process in self.workers:
+            process.wait(30)
 
     def wait(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from dataclasses import replace
 from hashlib import sha256
@@ -42,8 +41,7 @@ def lab(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> Iterator[Lab]:
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:48].strip("-")
-    with lab_of(broker, registry, database, name, tmp_path) as made:
+    with lab_of(broker, registry, database, request.node.nodeid, tmp_path) as made:
         yield made
 
 

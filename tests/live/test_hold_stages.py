@@ -1,4 +1,4 @@
-"""The hold stages on the real engine: a history in any order, a worker killed in the middle."""
+"""The hold stages on the real engine: a history in any order, a kill, and a rewound group."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def history(dice: random.Random) -> list[Fact]:
 
 
 @pytest.mark.urs("M4.1", "M4.4", "X1")
-def test_a_killed_worker_and_any_order_end_in_the_held_set_of_the_oracle(lab: HoldLab) -> None:
+def test_any_order_a_kill_and_a_rewind_end_in_the_held_set_of_the_oracle(lab: HoldLab) -> None:
     dice = random.Random(20260302)
     facts = history(dice)
     oracle = Oracle()
@@ -74,3 +74,11 @@ def test_a_killed_worker_and_any_order_end_in_the_held_set_of_the_oracle(lab: Ho
     commands = lab.commands()
     assert len({command.command_id for command in commands}) == len(commands)
     assert_commands_are_sound(commands, facts)
+
+    lab.stop()
+    lab.rewind()
+    assert not lab.at_rest()
+    lab.start("a")
+    lab.wait(lab.at_rest, "every input consumed again")
+    assert lab.held() == oracle.by_lot()
+    assert lab.commands() == commands

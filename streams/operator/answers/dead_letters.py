@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from streams.contracts.topics import dead_letters, prefixed
-from streams.engine import control
+from streams.engine import StartPosition, control
 from streams.engine.kafka.reading import read_partition
 from streams.engine.kafka.topics import topic_partitions
 from streams.engine.kafka.transaction import Transaction
@@ -170,11 +170,14 @@ def found(connection: KafkaConnection, place: str) -> Record:
             code="dead_letter_not_found",
             advice=f"known are: {', '.join(known) or 'none yet'}",
         )
-    for record in read_partition(connection, topic, partition, offset=offset):
-        if record is not None:
-            if record.offset == offset:
-                return record
-            break
+    try:
+        read = read_partition(connection, topic, partition, offset=offset)
+        first = next((record for record in read if record is not None), None)
+    except StartPosition:
+        # Before the oldest record that is retained, or behind the newest.
+        first = None
+    if first is not None and first.offset == offset:
+        return first
     raise NotFound(
         f"there is no dead letter at {place}",
         code="dead_letter_not_found",

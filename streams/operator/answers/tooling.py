@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import orjson
 
+from streams.contracts.registry import ConfluentRegistry
 from streams.contracts.shipped import shipped_codec
 from streams.errors import LotgateError
 from streams.runtime.settings import ToolSettings, load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from streams.contracts.codec import Codec
     from streams.runtime.connection import KafkaConnection
 
@@ -58,9 +62,15 @@ def tool_settings(ctx: click.Context) -> ToolSettings:
     return load(ToolSettings, ctx.obj() if callable(ctx.obj) else {})
 
 
-def codec_of(settings: ToolSettings, connection: KafkaConnection) -> Codec:
-    """Make the codec that decodes what tools show; it registers nothing."""
-    return shipped_codec(settings.registry_url, connection)
+@contextmanager
+def codec_of(settings: ToolSettings, connection: KafkaConnection) -> Iterator[Codec]:
+    """Lend the codec that decodes what tools show; it registers nothing."""
+    codec = shipped_codec(settings.registry_url, connection)
+    try:
+        yield codec
+    finally:
+        if isinstance(codec.registry, ConfluentRegistry):
+            codec.registry.close()
 
 
 def as_json(value: Any) -> str:
