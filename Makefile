@@ -32,7 +32,7 @@ arch: setup ## check import contracts, dead code, declared dependencies
 	$(BIN)/deptry .
 
 check: lint types arch ## all that a commit must pass
-	$(BIN)/pytest tests/unit tests/golden tests/laws
+	$(BIN)/pytest tests/unit tests/golden
 
 test: setup ## set up what the tests need and run them all
 	$(BIN)/pytest tests --ignore=tests/bench --ignore=tests/storm
