@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ from tests.translation_plant import (
     Plant,
 )
 from tests.translation_stream import Translation, chunked
+
+pytestmark = pytest.mark.urs("M4.4", "X7")
 
 LAWFUL = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.model.facts import Nonconformity
 from tests.translation_qms import RECORD, STAGES, Qms
 from tests.translation_stream import START, Translation, chunked
+
+pytestmark = pytest.mark.urs("M4.4", "X7")
 
 LAWFUL = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CLOSED, CANCELLED = 5, 6

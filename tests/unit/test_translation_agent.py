@@ -18,6 +18,8 @@ from streams.model.translation import Rejected
 from tests.translation_plant import UNCODED, Plant
 from tests.translation_stream import Entries
 
+pytestmark = pytest.mark.urs("M8.6")
+
 
 @pytest.fixture
 def stage() -> Stage:

@@ -19,6 +19,8 @@ from tests.translation_plant import (
     pairs,
 )
 
+pytestmark = pytest.mark.urs("M4.1", "X1")
+
 
 @pytest.fixture
 def plant() -> Plant:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from streams.model.facts import InspectionResult
+from streams.model.translation import Rejected
 from tests.translation_plant import (
     H1,
     HOUSING,
@@ -20,6 +21,8 @@ from tests.translation_plant import (
     Plant,
     one,
 )
+
+pytestmark = pytest.mark.urs("M4.1")
 
 
 @pytest.fixture
@@ -97,3 +100,10 @@ def test_a_customer_shipments_inspection_names_its_lots(plant: Plant) -> None:
     plant.run(moved)
     key, _ = plant.inspection("stock.shipment.out,3")
     assert one(plant.fail(key), InspectionResult).lots == (R1,)
+
+
+def test_a_failed_inspection_of_no_document_is_told_to_a_person(plant: Plant) -> None:
+    key, _ = plant.inspection(None)
+    said = plant.fail(key)
+    assert one(said, InspectionResult).lots == ()
+    assert one(said, Rejected).code == "inspection_without_document"

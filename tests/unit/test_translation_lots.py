@@ -26,6 +26,8 @@ from tests.translation_plant import (
     pairs,
 )
 
+pytestmark = pytest.mark.urs("M4.1")
+
 
 @pytest.fixture
 def plant() -> Plant:

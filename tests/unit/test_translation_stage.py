@@ -18,6 +18,8 @@ from streams.rules.translation.rows import LATEST, PAGE, StoredRows
 from tests.translation_plant import HOUSING, INPUT, SUPPLIER, UNCODED, Plant
 from tests.translation_stream import Entries, Translation, chunked, ids_of, row
 
+pytestmark = pytest.mark.urs("M4.4")
+
 
 @pytest.fixture
 def plant() -> Plant:
@@ -181,6 +183,17 @@ def test_a_page_that_is_asked_for_twice_is_translated_once(plant: Plant) -> None
     asked = replace(parts[-1], chunk=-1, changes=())
     assert fresh.feed(asked, asked) == []
     assert len(set(ids_of(said))) == len(said)
+
+
+def test_a_snapshot_that_broke_off_leaves_nothing_behind(plant: Plant) -> None:
+    grown(plant)
+    broken = chunked(snapshot_of(plant), 5, 5, 5)[:-1]
+    whole = chunked(snapshot_of(plant), 5, 5, 5)
+    fresh = Translation()
+    fresh.feed(*broken)
+    said = fresh.feed(*whole)
+    assert {fact.envelope.source.commit_lsn for fact in said} == {whole[0].commit_lsn}
+    assert not [key for key in fresh.entries.held if f"/snapshot/{broken[0].commit_lsn}" in key]
 
 
 def test_a_live_change_between_two_pages_is_not_lost(plant: Plant) -> None:

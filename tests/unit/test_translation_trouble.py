@@ -29,6 +29,8 @@ from tests.translation_plant import (
 )
 from tests.translation_stream import Translation, ids_of
 
+pytestmark = pytest.mark.urs("M3.3")
+
 
 @pytest.fixture
 def plant() -> Plant:
@@ -153,6 +155,7 @@ def test_a_changed_primary_key_moves_the_row(plant: Plant) -> None:
     assert only(said, Rejected) == []
 
 
+@pytest.mark.urs("M2.5")
 def test_an_unknown_user_is_named_by_id_and_no_user_at_all_is_unknown(plant: Plant) -> None:
     _, first = plant.lot("R-001", create_uid=77)
     _, second = plant.lot("R-002", create_uid=None)

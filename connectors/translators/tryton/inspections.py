@@ -68,6 +68,14 @@ def inspection_drafts(plant: Plant, key: str, row: CoalescedRow) -> Iterator[Dra
         actor=plant.actor(image, employees),
         occurred_at=found.time_if_readable("processed_at"),
     )
+    if verdict is InspectionVerdict.REJECTED and split_reference(fact.origin) is None:
+        raise BadRow(
+            found,
+            "origin",
+            f"inspection {fact.number} failed, but is of no document, so it names no lot",
+            code="inspection_without_document",
+            advice="hold the lots by a nonconformity, or inspect the document they came with",
+        )
 
 
 def _verdict(found: Record) -> InspectionVerdict:

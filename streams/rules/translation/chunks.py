@@ -7,6 +7,7 @@ delivered twice changes nothing.
 A snapshot may be larger than memory, so its images are stored chunk by chunk; only the keys wait.
 After the last chunk they are translated page by page; the stage sends itself a record without
 changes for each next page, so that no cycle grows with the size of the plant.
+A snapshot adds and corrects; it does not show which rows are gone, so none is ever taken for gone.
 """
 
 from __future__ import annotations
@@ -72,12 +73,25 @@ class SnapshotPages:
 
     def wait(self, touched: tuple[Address, ...]) -> None:
         """Keep the keys of a chunk until the last one."""
+        self._forget_unfinished()
         number = str(self._transaction.chunk)
         members = tuple(part for address in touched for part in address)
         self._rows.put(TranslateEntry(members=members), *self._parts, number)
         known = tuple(dict.fromkeys((*self._head.members, number)))
         self._head = replace(self._head, members=known)
         self._rows.put(self._head, *self._parts)
+
+    def _forget_unfinished(self) -> None:
+        """A snapshot that broke off begins anew at another position: its keys wait for nothing."""
+        former = self._rows.listed("snapshot")
+        if former == self._parts:
+            return
+        head = self._rows.entry(*former) if former else None
+        if head is not None and not head.deleted:
+            for number in head.members:
+                self._rows.delete(*former, number)
+            self._rows.delete(*former)
+        self._rows.keep_list("snapshot", self._parts)
 
     def close(self) -> None:
         """The last chunk was seen."""
