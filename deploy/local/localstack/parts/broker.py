@@ -154,7 +154,7 @@ class Broker:
 
     def _format(self, settings: Path) -> None:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        argv = [*self._java(), "kafka.tools.StorageTool", "format", "-g", "-t", cluster]
+        argv = [*self._java(), "kafka.tools.StorageTool", "format", "-g", f"--cluster-id={cluster}"]
         ended = subprocess.run(
             [*argv, "-c", str(settings)], capture_output=True, text=True, check=False
         )
