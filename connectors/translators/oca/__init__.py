@@ -59,9 +59,13 @@ class OcaTranslator:
                 touched[key] = row
         for key, row in touched.items():
             for item in attempt(origin, partial(_drafts, origin, rows, key, row)):
-                # A bad row is told when it changes, not with every change of its record.
-                if isinstance(item, Draft) or {(item.table, item.key), (RECORD, key)} & changed:
+                if isinstance(item, Draft) or _is_news(item, changed):
                     yield item
+
+
+def _is_news(item: Rejected, changed: set[tuple[str, str]]) -> bool:
+    """Whether to tell a bad row: a record each time, a lot or signature when itself changed."""
+    return item.table == RECORD or (item.table, item.key) in changed
 
 
 def _records(rows: Rows, origin: SourceTransaction, row: CoalescedRow) -> list[str]:
