@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONG_BITS = 64
 _MAX_BYTES = 10
-_MORE = 0x8080808080808080
-_EIGHT = 0x0080808080808080
-"""The high bits of eight bytes of which the last ends the integer."""
+INSTANT_BYTES = 8
+"""How many bytes an instant between the years 1978 and 3111 takes, in microseconds."""
+_REMEMBERED = 8192
+"""Instants in the caches: the events of one transaction share theirs."""
 
 
 class TruncatedError(ValueError):
@@ -72,12 +74,6 @@ def read_long(data: bytes, at: int) -> tuple[int, int]:
         IndexError: The bytes end first.
         ValueError: More than ten bytes, or more than 64 bits.
     """
-    word = int.from_bytes(data[at : at + 8], "little")
-    if word & _MORE == _EIGHT:  # 8 bytes: instants in microseconds, all lanes at once
-        word = word & 0x007F007F007F007F | (word & 0x7F007F007F007F00) >> 1
-        word = word & 0x00003FFF00003FFF | (word & 0x3FFF00003FFF0000) >> 2
-        word = word & 0x0FFFFFFF | word >> 4 & 0xFFFFFFF0000000
-        return (word >> 1) ^ -(word & 1), at + 8
     byte = data[at]
     value = byte & 127
     shift = 7
@@ -132,6 +128,24 @@ def read_count(data: bytes, at: int) -> tuple[int, int]:
     if count > len(data) - place:
         raise TruncatedError("a block claims more items than there are bytes")
     return count, place
+
+
+@lru_cache(_REMEMBERED)
+def micros_bytes(instant: datetime) -> bytes:
+    """An instant as a long of microseconds since 1970.
+
+    Raises:
+        TypeError: The instant is naive.
+    """
+    return long_bytes(micros_of(instant))
+
+
+@lru_cache(_REMEMBERED)
+def instant_in(data: bytes) -> datetime | None:
+    """The instant in exactly eight bytes, or None if a long of eight bytes is not what they are."""
+    if len(data) < INSTANT_BYTES or data[7] > 127 or min(data[:7]) < 128:
+        return None
+    return instant_of(read_long(data, 0)[0])
 
 
 def micros_of(instant: datetime) -> int:

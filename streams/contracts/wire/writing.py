@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from streams.contracts.wire.decimals import text_of
 from streams.contracts.wire.source import Source
-from streams.contracts.wire.varints import SMALL, int_bytes, long_bytes, micros_of
+from streams.contracts.wire.varints import SMALL, int_bytes, long_bytes, micros_bytes, micros_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ _PLAIN = {
     "boolean": ("b = {0}", "out.append(1 if b is True else 0 if b is False else ODD(b))"),
     "long": ("n = {0}", "out += SMALL[n] if 0 <= n < 8192 else LONG(n)"),
     "int": ("out += INT({0})",),
-    "micros": ("out += LONG(MICROS({0}))",),
+    "micros": ("out += INSTANT({0})",),
     "millis": ("out += LONG(MICROS({0}) // 1000)",),
     "double": ("out += DOUBLE({0})",),
     "float": ("out += FLOAT({0})",),
@@ -65,6 +65,7 @@ class _Writer:
             LONG=long_bytes,
             INT=int_bytes,
             MICROS=micros_of,
+            INSTANT=micros_bytes,
             DECIMAL=text_of,
             ODD=_odd,
             DOUBLE=struct.Struct("<d").pack,
