@@ -75,14 +75,24 @@ def test_json_is_one_object_per_case() -> None:
         ({"orders": [[0, 7]]}, "orders must be lists of indexes into inputs"),
         ({"inputs": [{"type": "comet"}]}, "inputs of type 'comet' are not known"),
         ({"inputs": [{"type": "nonconformity", "nc_id": "N"}]}, "lacks"),
+        ({"inputs": [{"type": "lot", "lot": "L", "version": 1, "at": "noon"}]}, "is not a time"),
+        (
+            {"inputs": [{"type": "lot", "lot": "L", "version": 1, "at": "2026-03-02T08:00:00"}]},
+            "does not say its offset from UTC",
+        ),
+        (
+            {"inputs": [{"type": "nonconformity", "nc_id": "N", "op": "shout"}]},
+            "a nonconformity cannot 'shout'",
+        ),
+        ({"inputs": [], "orders": "all permutations", "title": None, "id": 1}, "lots.L1"),
         ({"inputs": {"a": 1}}, "inputs is not a list"),
         ({"inputs": [3]}, "an item of inputs is not an object"),
         ({"expected": {"lots": 3}}, "the case is malformed"),
     ],
 )
 def test_what_cannot_be_checked_fails_with_the_reason(changes: dict[str, Any], reason: str) -> None:
-    [found] = reasons(case(**changes))
-    assert reason in found
+    found = reasons(case(**changes))
+    assert reason in found[0]
 
 
 def test_a_file_that_is_no_case_fails(tmp_path: Path) -> None:
@@ -132,3 +142,22 @@ def test_an_unknown_lot_is_held_on_arrival() -> None:
         },
     )
     assert reasons(text) == ()
+
+
+def test_a_failed_inspection_is_a_cause_of_its_own_type() -> None:
+    inspection = {
+        "type": "inspection_result",
+        "inspection_id": "I1",
+        "version": 1,
+        "verdict": "rejected",
+        "lots": ["L1"],
+        "at": "2026-03-02T08:00:00Z",
+    }
+    expected = {"lots": {"L1": {"open_causes": ["inspection:case:I1"]}}}
+    assert reasons(case(inputs=[inspection], expected=expected)) == ()
+
+
+def test_too_many_inputs_for_all_orders_are_refused() -> None:
+    inputs = json.loads(case())["inputs"] * 3
+    [reason] = reasons(case(inputs=inputs, orders="all permutations"))
+    assert reason == "all orders of 9 inputs are too many: at most 6 inputs"

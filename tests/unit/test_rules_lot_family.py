@@ -126,7 +126,9 @@ def test_a_number_without_material_waits_and_holds_every_lot_of_the_number() -> 
     made = plant(opened(lots=("7",)))
     assert view(made, "7").status == HoldStatus.WAITING
     made.run([lot("7@A")])
-    assert len(commands(made, "7@A")) == 1
+    [command] = commands(made, "7@A")
+    assert command.envelope.causation_id == lot("7@A").envelope.event_id
+    assert command.envelope.correlation_id == opened().envelope.correlation_id
     assert "several lots" not in view(made, "7@A").note
     made.run([lot("7@B")])
     assert len(commands(made, "7@B")) == 1
@@ -157,3 +159,24 @@ def test_a_failed_inspection_holds_the_whole_family() -> None:
     )
     assert {command.lot_id for command in made.commands} == {lot_named(name) for name in names}
     assert {command.cause.cause_id for command in made.commands} == {"inspection:erp:I7"}
+
+
+def test_a_source_without_materials_names_lots_by_number_alone() -> None:
+    made = plant(lot("7"), opened(lots=("7",)))
+    assert [command.lot_id for command in made.commands] == [lot_named("7")]
+    assert (made.commands[0].material, made.commands[0].number) == ("", "7")
+
+
+def test_news_that_children_need_not_know_stays_here() -> None:
+    by_a_shorter_way = edge("1@A", "3@A")
+    made = plant(edge("1@A", "2@A"), edge("2@A", "3@A"), edge("3@A", "4@A"), opened())
+    assert view(made, "3@A").causes[0].depth == 2
+    made.run([by_a_shorter_way])
+    assert view(made, "3@A").causes[0].depth == 1
+    assert view(made, "4@A").causes[0].depth == 3
+
+
+def test_an_edge_taken_back_twice_still_carries_the_end_of_its_causes() -> None:
+    back = [edge("1@A", "2@A", version, reverse=True) for version in (2, 3)]
+    made = plant(lot("1@A"), lot("2@A"), edge("1@A", "2@A"), opened(), *back, closed())
+    assert [command.action for command in commands(made, "2@A")] == ["hold", "release"]

@@ -84,9 +84,12 @@ def instant(text: str) -> datetime:
         Unsupported: It is none.
     """
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        time = datetime.fromisoformat(text)
     except ValueError as error:
         raise Unsupported(f"{text!r} is not a time: {error}") from error
+    if time.tzinfo is None:
+        raise Unsupported(f"the time {text!r} does not say its offset from UTC")
+    return time.astimezone(UTC)
 
 
 def _fact_of(raw: Mapping[str, Any]) -> Fact:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from streams.model.facts import GenealogyEdge, Lot
 from streams.model.hold import HoldAck
-from streams.model.ids import derived_id, lots_of_number
+from streams.model.ids import lots_of_number
 from streams.model.messages import LotMessage, LotMessageKind
 from streams.model.verdict import Verdict
 
@@ -43,14 +43,11 @@ def _lot(lot: Lot) -> tuple[LotMessage, ...]:
 
 
 def _same_number(lot: Lot, number: str) -> GenealogyEdge:
-    """The standing edge from a number to a lot: version 1 for ever, so repeats change nothing."""
-    envelope = replace(
-        lot.envelope,
-        event_id=derived_id(SAME_NUMBER, lot.lot_id),
-        event_type="lotgate.inventory.genealogy_edge",
-        subject_version=1,
-        causation_id=lot.envelope.event_id,
-    )
+    """The standing edge from a number to a lot: version 1 for ever, so repeats change nothing.
+
+    It keeps the id of the lot fact: what follows from it was caused by that fact.
+    """
+    envelope = replace(lot.envelope, subject_version=1)
     return GenealogyEdge(envelope, lot.lot_id, number, SAME_NUMBER)
 
 
