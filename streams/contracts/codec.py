@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import fastavro
 
 from streams.contracts.evolution import publish
 from streams.contracts.topics import RECORD_LIMIT_BYTES
@@ -24,7 +21,7 @@ from streams.contracts.wire.frames import (
 from streams.contracts.wire.plan import plan
 from streams.contracts.wire.reading import compile_reader
 from streams.contracts.wire.schema_tree import self_contained, shape, title_of
-from streams.contracts.wire.writers import WriterSchemas
+from streams.contracts.wire.writers import WriterSchemas, resolving_reader
 from streams.contracts.wire.writing import compile_writer
 from streams.errors import Misconfigured, Poison
 
@@ -44,6 +41,7 @@ class _Binding:
     """What the codec knows of one topic.
 
     Attributes:
+        event: The type of its records.
         subject: Its subject in the registry.
         schema: Our schema, self-contained.
         shape: The same as `schema_tree.shape`.
@@ -53,6 +51,7 @@ class _Binding:
         readers: For each writer's schema id: payload to event.
     """
 
+    event: type
     subject: str
     schema: Schema
     shape: str
@@ -187,11 +186,19 @@ class Codec:
 
     def _binding(self, topic: Topic[Any]) -> _Binding:
         binding = self._bindings.get(topic.name)
+        if binding is not None and binding.event is not topic.event:
+            raise Misconfigured(
+                f"{topic.name} is declared for {binding.event.__name__} and for "
+                f"{topic.event.__name__}",
+                code="topic_declared_twice",
+                advice="declare a topic once, as one value",
+            )
         if binding is None:
             named = topic.schema
             schema = self.catalog.schema(named) if isinstance(named, str) else self_contained(named)
             node = plan(schema, topic.event)
             binding = _Binding(
+                event=topic.event,
                 subject=self.subject(topic),
                 schema=schema,
                 shape=shape(schema),
@@ -206,7 +213,11 @@ class Codec:
     def _reader_for(self, binding: _Binding, schema_id: int) -> Callable[[bytes], Any]:
         writer = self._writers.schema(schema_id)
         same = shape(writer) == binding.shape
-        reader = self._own_reader(binding) if same else _resolving_reader(binding, writer)
+        reader = (
+            self._own_reader(binding)
+            if same
+            else resolving_reader(binding.subject, binding.schema, binding.read, writer)
+        )
         binding.readers[schema_id] = reader
         return reader
 
@@ -223,28 +234,3 @@ class Codec:
             return value
 
         return own
-
-
-def _resolving_reader(binding: _Binding, writer: Schema) -> Callable[[bytes], Any]:
-    """A reader of another version: resolved by fastavro, then read in our own form.
-
-    Old versions are rare, so one more encoding is cheaper to own than a second set of readers.
-    """
-
-    def resolving(payload: bytes) -> Any:
-        body = io.BytesIO()
-        try:
-            value = read_plain(payload, writer, binding.schema)
-            fastavro.schemaless_writer(body, binding.schema, value)
-            return binding.read(body.getvalue(), 0)[0]
-        except fastavro.read.SchemaResolutionError as error:
-            raise Poison(
-                f"A record for {binding.subject} was written with a schema that ours cannot read: "
-                f"{error}",
-                code="unreadable_schema",
-                advice="publish the new form as a topic of its own beside this one",
-            ) from error
-        except (IndexError, *BAD_VALUE) as error:
-            raise judged(error, payload, binding.subject) from error
-
-    return resolving

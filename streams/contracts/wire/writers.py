@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+from typing import TYPE_CHECKING, Any
 
 import fastavro
 
+from streams.contracts.wire.frames import BAD_VALUE, judged, read_plain
 from streams.contracts.wire.schema_tree import self_contained
 from streams.errors import Misconfigured, Poison
 
@@ -73,3 +75,29 @@ class WriterSchemas:
             ) from error
         self._known[schema_id] = found
         return found
+
+
+def resolving_reader(
+    subject: str, schema: Schema, read: Callable[[bytes, int], tuple[Any, int]], writer: Schema
+) -> Callable[[bytes], Any]:
+    """A reader of another version: resolved by fastavro, then read in our own form.
+
+    Old versions are rare, so one more encoding is cheaper to own than a second set of readers.
+    """
+
+    def resolving(payload: bytes) -> Any:
+        body = io.BytesIO()
+        try:
+            value = read_plain(payload, writer, schema)
+            fastavro.schemaless_writer(body, schema, value)
+            return read(body.getvalue(), 0)[0]
+        except fastavro.read.SchemaResolutionError as error:
+            raise Poison(
+                f"A record for {subject} was written with a schema that ours cannot read: {error}",
+                code="unreadable_schema",
+                advice="publish the new form as a topic of its own beside this one",
+            ) from error
+        except (IndexError, *BAD_VALUE) as error:
+            raise judged(error, payload, subject) from error
+
+    return resolving
