@@ -93,6 +93,16 @@ def test_levels_and_subjects(server: Answers, client: ConfluentRegistry) -> None
     assert client.subjects() == ("a-value",)
 
 
+def test_versions_are_read_one_by_one(server: Answers, client: ConfluentRegistry) -> None:
+    server.say(404, {"error_code": 40401})
+    assert client.versions("s") == ()
+    server.say(200, [])
+    assert client.versions("s") == ()
+    server.say(200, {"not": "a list"})
+    with pytest.raises(Misconfigured, match="not_a_registry"):
+        client.versions("s")
+
+
 def test_what_is_not_there_is_said_as_such(server: Answers, client: ConfluentRegistry) -> None:
     server.say(404, {"error_code": 40401, "message": "not found"})
     assert client.lookup("s", "string") is None
