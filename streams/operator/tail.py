@@ -12,7 +12,15 @@ from streams.contracts.topics import GROUP, PUBLIC, dead_letters, prefixed
 from streams.engine.kafka.reading import high_watermark, read_partition
 from streams.engine.kafka.topics import offset_at, topic_partitions
 from streams.operator.answers.decoding import Shown, shown
-from streams.operator.answers.tooling import NotFound, as_json, codec_of, moment, say, tool_settings
+from streams.operator.answers.tooling import (
+    NotFound,
+    as_json,
+    codec_of,
+    moment,
+    patient,
+    say,
+    tool_settings,
+)
 from streams.runtime.clock import now
 
 if TYPE_CHECKING:
@@ -136,7 +144,7 @@ def new_records(
     """Yield records as they are committed, of all partitions; ends only with an error."""
     arrived: queue.SimpleQueue[Record | Exception] = queue.SimpleQueue()
     for partition in range(partitions):
-        begin = high_watermark(connection, topic, partition)
+        begin = patient(high_watermark)(connection, topic, partition)
         arguments = (connection, topic, partition, begin, arrived)
         threading.Thread(target=_hand_over, args=arguments, daemon=True).start()
     while True:
@@ -162,6 +170,7 @@ def _hand_over(
         arrived.put(error)
 
 
+@patient
 def _begin(
     connection: KafkaConnection, topic: str, partition: int, since_ms: int | None, last: int | None
 ) -> int | None:

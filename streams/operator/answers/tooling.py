@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 import orjson
+import tenacity
 
 from streams.contracts.registry import ConfluentRegistry
 from streams.contracts.shipped import shipped_codec
-from streams.errors import LotgateError
+from streams.errors import LotgateError, Transient
 from streams.runtime.settings import ToolSettings, load
 
 if TYPE_CHECKING:
@@ -60,6 +61,15 @@ def moment(text: str, now: datetime) -> datetime:
 def tool_settings(ctx: click.Context) -> ToolSettings:
     """Read the settings of a tool; what the environment leaves out comes from the local stack."""
     return load(ToolSettings, ctx.obj() if callable(ctx.obj) else {})
+
+
+patient = tenacity.retry(
+    retry=tenacity.retry_if_exception_type(Transient),
+    wait=tenacity.wait_fixed(0.2),
+    stop=tenacity.stop_after_delay(5),
+    reraise=True,
+)
+"""Calls again for a few seconds: a new topic or a moved leader answers a moment later."""
 
 
 @contextmanager
