@@ -31,7 +31,8 @@ class SourceHealth:
     """What a probe may ask of a running source.
 
     Attributes:
-        state: `starting`, `reading`, `waiting` (for something that is unavailable) or `ended`.
+        state: `starting` (snapshot included), `reading`, `waiting` (for something that is
+            unavailable) or `ended`.
         detail: What it waits for, for people.
         rows: Row changes carried over since the start.
         commits: Kafka transactions committed since the start.
@@ -133,26 +134,23 @@ class SourceLoop:
                     self._health.seen_ms = clock.now_ms()
                     if change is not None:
                         batch.add(change)
-                        self._health.rows += change.rows
                     due = change is None or change.barrier or batch.full
                     if due and batch.position is not None:
                         self._commit(batch, source)
-                    elif change is None:
-                        self._reading()
+                    if change is None or not (change.barrier or change.snapshot):
+                        self._health.state, self._health.detail = "reading", ""
             finally:
                 self._source = None
                 source.close()
 
-    def _reading(self) -> None:
-        self._health.state, self._health.detail = "reading", ""
-
     def _commit(self, batch: Batch, source: PostgresSource) -> None:
+        rows = batch.rows
         position = batch.commit()
         source.confirm(position)
         reach("after_confirm")
         self._wait = FIRST_WAIT_S
-        self._reading()
         self._health.commits += 1
+        self._health.rows += rows
         self._health.committed_ms = clock.now_ms()
 
 

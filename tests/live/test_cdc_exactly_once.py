@@ -114,7 +114,7 @@ def _complete(rig: Rig, health: Any) -> Callable[[], bool]:
 
     def done() -> bool:
         assert health.state != "ended"
-        return health.commits > before and rig.position().get("lsn", 0) >= end
+        return bool(health.commits > before and rig.position().get("lsn", 0) >= end)
 
     return done
 
