@@ -145,9 +145,8 @@ def evidence(name: str) -> Coroutine[Any, Any, None]:
     configure_logging(f"connect {name}", form=settings.log_format, secrets=(dsn,))
     arm(settings.fault)
     connection = settings.connection()
-    return run_evidence(
-        EvidenceConfig(dsn), connection, shipped_codec(settings.registry_url, connection)
-    )
+    config = EvidenceConfig(dsn, provision=settings.provision)
+    return run_evidence(config, connection, shipped_codec(settings.registry_url, connection))
 
 
 async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
