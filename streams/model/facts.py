@@ -87,6 +87,9 @@ class Lot:
 class GenealogyEdge:
     """The child lot was made from the parent lot.
 
+    An edge is named by parent, child and relation. Where several records of a source state the same
+    edge, its translator takes the edge back only with the last of them.
+
     Attributes:
         child_lot_id: The key.
         parent_lot_id: The lot that went in.
