@@ -188,6 +188,25 @@ async def test_an_outage_fills_no_dead_letters_and_other_partitions_flow(
     assert bench.letters() == []
 
 
+async def test_two_processes_share_the_work_and_ack_each_command_once(
+    bench: Bench, erp: Ground, shipper: Colleague
+) -> None:
+    lots = [shipper.lot(1) for _ in range(8)]
+    bench.send(*map(command, lots[:4]))
+    async with bench.running(erp.sink(), instance_id="a") as first:
+        await bench.until(lambda: bool(bench.acks()), first)
+        async with bench.running(erp.sink(), instance_id="b") as second:
+            bench.send(*map(command, lots[4:]))
+            await bench.until(lambda: set(bench.results()) == {*lots}, second)
+        again = command(lots[0], action=HoldAction.RELEASE, version=2)
+        bench.send(again)
+        await bench.until(lambda: len(bench.results()[lots[0]]) == 2, first, 40)
+    results = bench.results()
+    assert results.pop(lots[0]) == [AckResult.CONTAINED, AckResult.RELEASED]
+    assert results == {lot: [AckResult.CONTAINED] for lot in lots[1:]}
+    assert bench.letters() == []
+
+
 async def test_what_cannot_be_decoded_is_a_dead_letter_and_what_is_unknown_is_not(
     bench: Bench, erp: Ground, shipper: Colleague
 ) -> None:

@@ -12,13 +12,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from streams.engine import OutcomeUnknown, Reader, Transaction, reach
 from streams.errors import Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from connectors.runner.sink.command import Commands, Settled
     from connectors.runner.sink.config import SinkConfig
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Partition = tuple[str, int]
+R = TypeVar("R")
 
 IDLE_S = 0.5
 BUSY_S = 0.03
@@ -78,7 +79,7 @@ class Loop:
         busy = bool(self._running or self._ready)
         wait = BUSY_S if busy else IDLE_S if reader.assignment else JOINING_S
         try:
-            records = await asyncio.to_thread(reader.poll, wait)
+            records = await finished(reader.poll, wait)
         except Transient as error:
             logger.warning("reading commands: %s", error)
             await asyncio.sleep(COMMIT_PAUSE_S)
@@ -132,7 +133,7 @@ class Loop:
     async def _commit(self, reader: Reader) -> None:
         settled = list(self._ready.values())
         try:
-            await asyncio.to_thread(write, self._transaction, settled, reader)
+            await finished(write, self._transaction, settled, reader)
         except OutcomeUnknown as error:
             logger.warning("commit without an answer, reading the position again: %s", error)
             await self._learn(reader)
@@ -145,8 +146,8 @@ class Loop:
     async def _learn(self, reader: Reader) -> None:
         """Find out what became of a commit, and keep only what was not committed."""
         try:
-            await asyncio.to_thread(self._transaction.settle)
-            known = await asyncio.to_thread(reader.committed, list(self._ready))
+            await finished(self._transaction.settle)
+            known = await finished(reader.committed, list(self._ready))
         except Transient as error:
             logger.warning("the position is not known yet: %s", error)
             self._commit_at = time.monotonic() + COMMIT_PAUSE_S
@@ -173,6 +174,19 @@ def write(transaction: Transaction, settled: list[Settled], reader: Reader | Non
         transaction.abort()
         raise
     reach("after_commit")
+
+
+async def finished(function: Callable[..., R], *arguments: Any) -> R:
+    """Run a blocking call in a thread and, if cancelled meanwhile, wait for its end all the same.
+
+    Reader and transaction are closed right after a cancellation, and must not be in use then.
+    """
+    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait({work})
+        raise
 
 
 async def _ended(tasks: Iterable[asyncio.Task[Settled]]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from connectors.runner.sink.command import Commands
-from connectors.runner.sink.loop import Loop, write
+from connectors.runner.sink.loop import Loop, finished, write
 from connectors.runner.sink.reported import commands_of, last_acks, open_holds, refuse_open
 from streams.contracts.provisioning import dead_letter_spec, topic_spec
 from streams.contracts.topics import HOLD_ACKS, HOLD_COMMANDS
@@ -117,7 +117,7 @@ async def _place_open(
         settled = await commands.settle(record)
         async for attempt in _patiently(config):
             with attempt:
-                await asyncio.to_thread(write, transaction, [settled], None)
+                await finished(write, transaction, [settled], None)
 
 
 def _patiently(config: SinkConfig) -> AsyncRetrying:
