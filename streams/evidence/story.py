@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from streams.evidence.lot_story import CauseStory, CauseVersion, DatabaseRow, Hop, LotStory, Step
@@ -23,15 +23,24 @@ if TYPE_CHECKING:
 
     from streams.evidence.records import LotRow
 
+BEFORE = datetime.min.replace(tzinfo=UTC)
+"""Sorts records without a time before all others."""
 DEPTH_LIMIT = 64
 """Steps of genealogy that a path follows; the longest chain seen in a plant has a dozen."""
 
 
 def story_of(connection: Connection[Any], lot: LotRow) -> LotStory:
-    """Put together the story of one lot."""
-    steps = tuple(step_of(event) for event in events_of(connection, [lot.lot_id]))
+    """Put together the story of one lot: its own events, and the records behind its causes."""
     latest = latest_states(connection, [lot.lot_id]).get(lot.lot_id)
     state: Mapping[str, Any] = latest.body if latest else {}
+    refs: Sequence[Mapping[str, Any]] = state.get("causes", ())
+    records = {ref["cause_id"]: records_of(connection, ref["cause_id"]) for ref in refs}
+    told_of = {
+        (event.event_id, event.topic): event
+        for events in (*records.values(), events_of(connection, [lot.lot_id]))
+        for event in events
+    }
+    steps = sorted(map(step_of, told_of.values()), key=lambda step: (step.at or BEFORE, step.topic))
     return LotStory(
         lot_id=lot.lot_id,
         site=lot.site,
@@ -41,14 +50,27 @@ def story_of(connection: Connection[Any], lot: LotRow) -> LotStory:
         disposition=state.get("disposition", ""),
         last_result=state.get("last_result", ""),
         note=state.get("note", ""),
-        causes=tuple(cause_story(connection, lot.lot_id, ref) for ref in state.get("causes", ())),
-        steps=steps,
+        causes=tuple(
+            cause_story(connection, lot.lot_id, ref, records[ref["cause_id"]]) for ref in refs
+        ),
+        steps=tuple(steps),
     )
 
 
-def cause_story(connection: Connection[Any], lot_id: str, ref: Mapping[str, Any]) -> CauseStory:
-    """Tell where a cause comes from and how it reached a lot."""
-    versions = records_of(connection, ref["cause_id"])
+def cause_story(
+    connection: Connection[Any],
+    lot_id: str,
+    ref: Mapping[str, Any],
+    versions: Sequence[StoredEvent],
+) -> CauseStory:
+    """Tell where a cause comes from and how it reached a lot.
+
+    Args:
+        connection: To the evidence database.
+        lot_id: The lot.
+        ref: The cause as the lot's state has it.
+        versions: Every version of the record behind it.
+    """
     last: Mapping[str, Any] = versions[-1].body if versions else {}
     return CauseStory(
         cause_id=ref["cause_id"],

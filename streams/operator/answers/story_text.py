@@ -28,14 +28,14 @@ def rendered(story: LotStory, *, states: bool = False) -> str:
 def _head(story: LotStory) -> Iterator[str]:
     material = story.material or "material not named"
     yield f"Lot {story.number} ({material}, {story.site})"
-    yield f"  id            {story.lot_id}"
+    yield f"  id              {story.lot_id}"
     if not story.status:
-        yield f"  now           {NO_STATE}"
+        yield f"  now             {NO_STATE}"
         return
-    yield f"  now           {story.status}, {story.disposition}"
-    yield f"  last read-back {story.last_result or 'none yet'}"
+    yield f"  now             {story.status}, {story.disposition}"
+    yield f"  last read-back  {story.last_result or 'none yet'}"
     if story.note:
-        yield f"  note          {story.note}"
+        yield f"  note            {story.note}"
 
 
 def _causes(story: LotStory) -> Iterator[str]:
@@ -89,7 +89,7 @@ def _steps(story: LotStory, *, states: bool) -> Iterator[str]:
     yield "What happened (seconds from the commit of the row)"
     if not shown:
         yield "  nothing yet"
-    shown.sort(key=_root)
+    shown.sort(key=lambda step: (*_root(step), step.at is not None and step.at.timestamp()))
     for _, group in groupby(shown, key=_root):
         steps = list(group)
         yield f"  {row_text(steps[0].row)}"
