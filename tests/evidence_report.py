@@ -103,7 +103,8 @@ class EvidenceReport:
         """Ask a real part for its version as soon as it runs."""
         value = yield
         probe = PROBES.get(fixturedef.argname)
-        if probe is not None:
+        # A test's own stand-in may have the same name; real parts live as long as the session.
+        if probe is not None and fixturedef.scope == "session":
             self.parts[fixturedef.argname] = probe(value)
         return value
 
