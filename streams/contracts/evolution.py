@@ -187,9 +187,7 @@ class _Check:
 
 
 def _known(schema: Schema, types: dict[str, dict[str, Any]]) -> Schema:
-    """The declaration behind a reference or a wrapped type; anything else as it is."""
-    if isinstance(schema, dict) and isinstance(schema["type"], dict | list):
-        return _known(schema["type"], types)
+    """The declaration behind a reference; anything else as it is."""
     return types.get(schema, schema) if isinstance(schema, str) else schema
 
 

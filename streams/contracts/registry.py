@@ -244,5 +244,5 @@ def _parsed(text: str) -> Schema:
     """The registry's schema text as JSON; a bare primitive may come without quotes."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

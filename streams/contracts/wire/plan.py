@@ -80,8 +80,6 @@ class _Planner:
         if isinstance(schema, str):
             schema = self._types.get(schema, {"type": schema})
         kind = schema["type"]
-        if isinstance(kind, dict | list):
-            return self.node(kind, annotation, where)
         match kind:
             case "record":
                 return self._record(schema, annotation, where)
@@ -162,6 +160,8 @@ def _scalar(schema: dict[str, Any], annotation: Any, where: str) -> Node:
 
 def _plain(annotation: Any) -> Any:
     """The type behind a `NewType`, a type alias or a `Literal` of texts."""
+    if annotation is None:
+        return type(None)
     while (inner := getattr(annotation, "__supertype__", None)) is not None:
         annotation = inner
     if type(annotation).__name__ == "TypeAliasType":

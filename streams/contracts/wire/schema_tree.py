@@ -54,15 +54,15 @@ class _Inliner:
             return [self.copy(branch, namespace) for branch in schema]
         if isinstance(schema, str):
             return self._reference(schema, namespace)
-        kind = schema.get("type")
+        kind = schema["type"]
+        if not isinstance(kind, str) or not _is_a_kind(kind):
+            return self.copy(kind, namespace)  # a type wrapped in another object is itself
         if kind in NAMED:
             return self._named(schema, namespace)
         copied = dict(schema)
         for part in ("items", "values"):
             if part in schema:
                 copied[part] = self.copy(schema[part], namespace)
-        if isinstance(kind, dict | list) or (isinstance(kind, str) and not _is_simple(kind)):
-            copied["type"] = self.copy(kind, namespace)
         return copied
 
     def _reference(self, name: str, namespace: str) -> Schema:
@@ -111,8 +111,8 @@ class _Inliner:
             )
 
 
-def _is_simple(kind: str) -> bool:
-    return kind in PRIMITIVES or kind in {"array", "map"}
+def _is_a_kind(name: str) -> bool:
+    return name in PRIMITIVES or name in NAMED or name in {"array", "map"}
 
 
 def inline(schema: Schema, lookup: Callable[[str], dict[str, Any] | None]) -> Schema:
@@ -156,8 +156,6 @@ def walk(schema: Schema) -> list[Schema]:
     elif isinstance(schema, dict):
         parts = [field["type"] for field in schema.get("fields", ())]
         parts += [schema[part] for part in ("items", "values") if part in schema]
-        if isinstance(schema.get("type"), dict | list):
-            parts.append(schema["type"])
     else:
         parts = []
     for part in parts:
@@ -185,7 +183,7 @@ def _takes_bytes(schema: Schema, types: dict[str, dict[str, Any]]) -> bool:
         return any(_takes_bytes(field["type"], types) for field in schema["fields"])
     if kind == "fixed":
         return bool(schema["size"] > 0)
-    return True if kind in {"array", "map", "enum"} else _takes_bytes(kind, types)
+    return bool(kind != "null")
 
 
 def shape(schema: Schema) -> str:
@@ -203,10 +201,7 @@ def _shape(schema: Schema) -> Schema:
     if isinstance(schema, str):
         return {"type": schema}
     kept: dict[str, Any] = {key: schema[key] for key in _SHAPE_KEYS if key in schema}
-    kind = schema["type"]
-    if isinstance(kind, dict | list):
-        return _shape(kind)
-    kept["type"] = kind
+    kept["type"] = schema["type"]
     if "name" in schema:
         kept["name"] = full_name(schema)
     for part in ("items", "values"):

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 ASK_AGAIN_S = 30.0
 """How long an id that the registry did not know is not asked for again."""
 _REMEMBERED_UNKNOWN = 1024
+_NO_SCHEMA = (
+    fastavro.schema.SchemaParseException,
+    AttributeError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a text that is no schema, or one nested without end, makes of its reader."""
 _OURS_TO_FIX = frozenset({"registry_refused", "not_a_registry", "bad_registry_file"})
 
 
@@ -63,7 +72,7 @@ class WriterSchemas:
                 self._unknown.clear()
             self._unknown[schema_id] = (now + ASK_AGAIN_S, unknown)
             raise
-        except (Misconfigured, fastavro.schema.SchemaParseException) as error:
+        except (Misconfigured, *_NO_SCHEMA) as error:
             # A schema that refuses to be used is the record's fault; a registry that refuses us
             # is not, and must not cost a record.
             if isinstance(error, Misconfigured) and error.code in _OURS_TO_FIX:
