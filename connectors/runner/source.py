@@ -13,10 +13,13 @@ from connectors.runner.source_topics import SourceTopics
 from connectors.sources.postgres import PostgresSource
 from streams.contracts.topics import TRANSLATE_INPUT
 from streams.engine import Transaction, reach
-from streams.errors import Misconfigured, Transient
+from streams.errors import LotgateError, Misconfigured, Transient
 from streams.runtime import clock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from connectors.base import Change, Position
     from connectors.runner.source_config import SourceConfig
     from streams.contracts.codec import Codec
     from streams.runtime.connection import KafkaConnection
@@ -130,18 +133,33 @@ class SourceLoop:
             if self._stop.is_set():
                 source.stop()
             try:
-                for change in source.changes(since, self._topics):
-                    self._health.seen_ms = clock.now_ms()
-                    if change is not None:
-                        batch.add(change)
-                    due = change is None or change.barrier or batch.full
-                    if due and batch.position is not None:
-                        self._commit(batch, source)
-                    if change is None or not (change.barrier or change.snapshot):
-                        self._health.state, self._health.detail = "reading", ""
+                self._carry(source, since, batch)
             finally:
                 self._source = None
                 source.close()
+
+    def _carry(self, source: PostgresSource, since: Position | None, batch: Batch) -> None:
+        for change in self._whole(source.changes(since, self._topics), source, batch):
+            self._health.seen_ms = clock.now_ms()
+            if change is not None:
+                batch.add(change)
+            due = change is None or change.barrier or batch.full
+            if due and batch.position is not None:
+                self._commit(batch, source)
+            if change is None or not (change.barrier or change.snapshot):
+                self._health.state, self._health.detail = "reading", ""
+
+    def _whole(
+        self, changes: Iterator[Change | None], source: PostgresSource, batch: Batch
+    ) -> Iterator[Change | None]:
+        """Give the changes; commit what came before a failure of the source."""
+        try:
+            yield from changes
+        except LotgateError:
+            # Parts of a snapshot are better read again than published twice.
+            if batch.position is not None and not batch.snapshot:
+                self._commit(batch, source)
+            raise
 
     def _commit(self, batch: Batch, source: PostgresSource) -> None:
         rows = batch.rows

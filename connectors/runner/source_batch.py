@@ -108,7 +108,7 @@ class Batch:
         self._frame = frame
         self._key = config.source.encode()
         self._began = 0.0
-        self._snapshot = False
+        self.snapshot = False
         self.position: Position | None = None
         self.rows = 0
         self.bytes = 0
@@ -117,7 +117,7 @@ class Batch:
     def full(self) -> bool:
         """It should be committed although more is at hand."""
         limits, age = self._config.limits, time.monotonic() - self._began
-        if self._snapshot:
+        if self.snapshot:
             most = (limits.snapshot_rows, limits.snapshot_bytes, limits.snapshot_seconds)
         else:
             most = (limits.rows, limits.bytes, limits.seconds)
@@ -133,7 +133,7 @@ class Batch:
             self._transaction.begin()
             self._began = time.monotonic()
         self.position = change.position
-        self._snapshot = change.snapshot
+        self.snapshot = change.snapshot
         reach("before_produce")
         for record in change.records:
             self._raw(record)
@@ -169,7 +169,7 @@ class Batch:
         )
         reach("before_commit")
         self._transaction.commit()
-        self.position, self.rows, self.bytes, self._snapshot = None, 0, 0, False
+        self.position, self.rows, self.bytes, self.snapshot = None, 0, 0, False
         reach("after_commit")
         return position
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -99,6 +101,13 @@ def test_missing_things_are_named_with_their_sql(rig: Rig) -> None:
     rig.sql("create table bare(v text)", "alter publication lotgate add table bare")
     failure = _stop(rig)
     assert 'ALTER TABLE "public"."bare" REPLICA IDENTITY FULL;' in failure.message
+    rig.sql(
+        "alter table bare replica identity full",
+        "alter table item enable row level security",
+        "alter publication lotgate set (publish = 'insert')",
+    )
+    assert "SET (publish = 'insert, update, delete, truncate');" in _stop(rig).message
+    rig.sql("alter publication lotgate set (publish = 'insert, update, delete, truncate')")
     reader = f"{rig.name}_reader"
     rig.sql(f"create role {reader} login password 'secret'")
     try:
@@ -106,6 +115,7 @@ def test_missing_things_are_named_with_their_sql(rig: Rig) -> None:
         failure = _stop(rig, dsn=dsn)
         assert f'ALTER ROLE "{reader}" REPLICATION;' in failure.message
         assert f'GRANT SELECT ON "public"."item" TO "{reader}";' in failure.message
+        assert f'ALTER ROLE "{reader}" BYPASSRLS;' in failure.message
         assert "secret" not in str(failure)
         failure = _stop(rig, dsn=dsn.replace("secret", "wrong"))
         assert failure.code == "source_refused"
@@ -198,6 +208,36 @@ def test_unchanged_large_values_and_formless_ones_are_named(rig: Rig) -> None:
     assert last.after == {"id": 1, "n": 2, "d": "infinity"}
 
 
+def test_columns_may_come_and_go_and_a_changed_type_stops_by_name(rig: Rig) -> None:
+    with rig.running() as running:
+        until(lambda: running.health.state == "reading", "the start")
+        rig.sql(
+            "alter table item add column n int not null default 7",
+            "insert into item values (2, 'two')",
+            "alter table item drop column v",
+            "insert into item values (3)",
+            "alter table item alter column n type text",
+            "insert into item values (4, 'x')",
+        )
+        failure = running.ended()
+    assert isinstance(failure, Misconfigured)
+    assert failure.code == "incompatible_schema"
+    found = [rig.decoded(record.value)["after"] for record in rig.table("item")]
+    assert sorted(found, key=lambda row: row["id"]) == [
+        {"id": 1, "v": "one"},
+        {"id": 2, "v": "two", "n": 7},
+        {"id": 3, "n": 7},
+    ]
+    subject = f"{rig.name}.cdc.erp.public.item-value"
+    assert subject in failure.advice
+    answer = httpx.put(f"{rig.registry_url}/config/{subject}", json={"compatibility": "NONE"})
+    assert answer.status_code == 200
+    with rig.running() as running:
+        until(lambda: running.health.rows >= 1, "the row after")
+    last = {rig.decoded(record.value)["after"]["id"] for record in rig.table("item")}
+    assert last == {1, 2, 3, 4}
+
+
 def test_a_registry_that_is_away_makes_the_source_wait(rig: Rig) -> None:
     away = Rig(rig.dsn, rig.bootstrap, "http://127.0.0.1:9/apis/ccompat/v7", rig.name)
     with away.running() as running:
@@ -213,7 +253,8 @@ def test_a_broker_restart_in_the_middle_loses_and_doubles_nothing(rig: Rig, stac
     with rig.running() as running:
         until(lambda: running.health.state == "reading", "the start")
         rig.sql(*(f"insert into item values ({n}, 'before')" for n in range(10, 20)))
-        stack.restart("broker")
+        stack.kill("broker", signal.SIGKILL)
+        stack.start("broker")
         rig.sql(*(f"insert into item values ({n}, 'after')" for n in range(20, 30)))
         until(lambda: running.health.rows >= 21 or running.failure, "the rows", 90)
         assert running.failure is None

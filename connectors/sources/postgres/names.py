@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-SESSION = "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c extra_float_digits=3 \
--c bytea_output=hex"
+SESSION = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "datestyle=ISO",
+        "intervalstyle=postgres",
+        "timezone=UTC",
+        "extra_float_digits=3",
+        "bytea_output=hex",
+        # A long snapshot is no runaway query.
+        "statement_timeout=0",
+        "idle_in_transaction_session_timeout=0",
+    )
+)
 """The text forms that `values` reads, whatever the server's defaults are."""
 
 

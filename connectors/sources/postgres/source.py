@@ -15,6 +15,7 @@ from connectors.sources.postgres.database.catalog import Catalog
 from connectors.sources.postgres.database.snapshot import Snapshot
 from connectors.sources.postgres.log.assembler import Assembler
 from connectors.sources.postgres.log.commands import create_slot, drop_slot, identify
+from connectors.sources.postgres.log.frames import lsn_text
 from connectors.sources.postgres.log.link import Link
 from connectors.sources.postgres.log.transaction import Origin
 from connectors.sources.postgres.shape.tables import Tables
@@ -80,6 +81,7 @@ class PostgresSource:
         self._stored = stored["lsn"]
         invariant.slot(self._settings, self._stored, catalog.slot(self._settings.slot))
         link.start(self._settings.slot, self._settings.publication, self._stored)
+        _log.info("source %s reads the log from %s on", self.name, lsn_text(self._stored))
         yield from self._stream(
             link,
             Assembler(self._settings, origin, tables, self._stored, self._middle(stored, origin)),
@@ -145,6 +147,7 @@ class PostgresSource:
         if name is None:
             yield Change(Position({**origin.base, "lsn": point}), barrier=True)
             return
+        _log.info("source %s reads %d tables as of %s", self.name, len(published), lsn_text(point))
         snapshot = Snapshot(settings, origin, tables, point)
         yield from snapshot.changes(published, name, self._stop.is_set)
 

@@ -40,7 +40,8 @@ _PUBLISHED = """
 select p.schemaname, p.tablename, c.oid, c.relreplident, c.relkind,
        to_jsonb(p) -> 'attnames' as names, to_jsonb(p) ->> 'rowfilter' as row_filter,
        exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary) as has_key,
-       has_table_privilege(c.oid, 'select') as readable
+       has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage') as readable,
+       row_security_active(c.oid) as hidden
 from pg_publication_tables p
 join pg_namespace n on n.nspname = p.schemaname
 join pg_class c on c.relnamespace = n.oid and c.relname = p.tablename
@@ -82,6 +83,7 @@ class Published:
         kind: `r` table, `p` partitioned table.
         has_key: It has a primary key.
         readable: The source's role may select from it.
+        hidden: Row-level security hides rows from that role.
         row_filter: The publication's row filter as SQL, or empty.
     """
 
@@ -89,6 +91,7 @@ class Published:
     kind: str
     has_key: bool
     readable: bool
+    hidden: bool
     row_filter: str
 
     @property
@@ -219,6 +222,7 @@ class Catalog:
             kind=row["relkind"],
             has_key=row["has_key"],
             readable=row["readable"],
+            hidden=row["hidden"],
             row_filter=row["row_filter"] or "",
         )
 

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from connectors.sources.postgres.settings import PostgresSettings
 
 
+OLDEST = 140_000
+"""The oldest server that this source is written for, as the server counts versions."""
+_EVENTS = """
+select pubinsert and pubupdate and pubdelete and pubtruncate as whole
+from pg_publication where pubname = %s
+"""
+EVENTS = "insert, update, delete, truncate"
+
+
 def check(catalog: Catalog, settings: PostgresSettings) -> list[Published]:
     """Check server, role, publication and tables.
 
@@ -38,6 +47,8 @@ def check(catalog: Catalog, settings: PostgresSettings) -> list[Published]:
 
 def _server(catalog: Catalog, settings: PostgresSettings) -> list[str]:
     missing = []
+    if catalog.version < OLDEST:
+        missing.append(f"The server is older than PostgreSQL {OLDEST // 10_000}: upgrade it.")
     level = catalog.value("select current_setting('wal_level')")
     if level != "logical":
         missing.append(
@@ -77,11 +88,17 @@ def _publication(catalog: Catalog, settings: PostgresSettings, tables: list[Publ
     name = quoted(settings.publication)
     there = {table.name for table in tables}
     wanted = [table for table in settings.tables if table not in there]
-    if not catalog.value("select 1 from pg_publication where pubname = %s", settings.publication):
+    found = catalog.rows(_EVENTS, settings.publication)
+    if not found:
         listed = ", ".join(qualified(table) for table in settings.tables) or "<schema>.<table>, …"
         return (
             f"Publication {settings.publication} does not exist: "
             f"CREATE PUBLICATION {name} FOR TABLE {listed};"
+        )
+    if not found[0]["whole"]:
+        return (
+            f"Publication {settings.publication} leaves out kinds of changes: "
+            f"ALTER PUBLICATION {name} SET (publish = '{EVENTS}');"
         )
     if wanted:
         listed = ", ".join(qualified(table) for table in wanted)
@@ -106,6 +123,12 @@ def _table(catalog: Catalog, settings: PostgresSettings, table: Published) -> li
             f"The snapshot may not read {table.name}: "
             f"GRANT USAGE ON SCHEMA {quoted(table.relation.schema)} TO {role}; "
             f"GRANT SELECT ON {name} TO {role};"
+        )
+    if table.hidden:
+        role = catalog.value("select current_user")
+        missing.append(
+            f"Row-level security hides rows of {table.name} from the snapshot: "
+            f"ALTER ROLE {quoted(role)} BYPASSRLS;"
         )
     identity = table.relation.identity
     if identity == "n" or (identity == "d" and not table.has_key):
