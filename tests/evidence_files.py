@@ -31,6 +31,21 @@ def earlier(folder: Path, state: dict[str, str]) -> Results:
         return {}
 
 
+def prune(folder: Path, results: Results, began: float) -> None:
+    """Remove artefacts of results that no longer count.
+
+    Args:
+        folder: The evidence folder.
+        results: The results that count.
+        began: When this run began, in seconds since 1970; what is younger is left alone, because a
+            run beside this one may not have written its results yet.
+    """
+    named = {folder / a["path"] for result in results.values() for a in result["artefacts"]}
+    for place in (folder / "artefacts").rglob("*"):
+        if place.is_file() and place not in named and place.stat().st_mtime < began:
+            place.unlink()
+
+
 def write_all(
     folder: Path,
     titles: dict[str, str],

@@ -19,6 +19,7 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import re
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -72,6 +73,7 @@ class EvidenceReport:
         self.titles = files.requirements(REQUIREMENTS)
         self.results: dict[str, Result] = {}
         self.parts: dict[str, str] = {}
+        self.began = time.time()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -135,6 +137,7 @@ class EvidenceReport:
             state = tree_state(self.root)
             kept = files.earlier(self.folder, state)
             kept.update({name: dataclasses.asdict(r) for name, r in self.results.items()})
+            files.prune(self.folder, kept, self.began)
             files.write_all(self.folder, self.titles, kept, state, self.parts)
 
     def _result(self, item: pytest.Item) -> Result:

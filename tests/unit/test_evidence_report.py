@@ -142,10 +142,14 @@ def test_a_run_on_other_sources_begins_anew(tmp_path: Path) -> None:
     subprocess.run(["git", "add", "tracked"], cwd=tmp_path, check=True)
     subprocess.run([*commit, "one"], cwd=tmp_path, check=True)
     run(tmp_path, test_passes=PASSES)
+    old = list((tmp_path / "build/evidence/artefacts").rglob("dump.txt"))
+    assert len(old) == 1
+    os.utime(old[0], (1, 1))
     (tmp_path / "tracked").write_text("2")
     run(tmp_path, test_fails=FAILS)
     assert status(tmp_path)["M4.1"] == "no test"
     assert matrix(tmp_path)["sources"]["changes_sha256"]
+    assert not old[0].exists()
 
 
 def test_a_mark_with_an_unknown_id_fails_the_collection(tmp_path: Path) -> None:
