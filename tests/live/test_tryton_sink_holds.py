@@ -12,7 +12,7 @@ from connectors.runner.sink.result import result_of
 from streams.errors import Poison
 from streams.model.facts import Disposition
 from streams.model.hold import AckResult, HoldAction
-from tests.live.tryton_goods import HOUSING, OUT, Colleague, Ground, command
+from tests.live.tryton_goods import HOUSING, IN, OUT, Colleague, Ground, command
 
 if TYPE_CHECKING:
     from streams.model.hold import HoldCommand
@@ -139,6 +139,24 @@ async def test_stock_that_arrives_later_is_held_by_the_next_command(
     assert result_of(HoldAction.HOLD, seen) == AckResult.CONTAINED
     assert erp.balance(number) == {"QUA": Decimal(13)}
     assert len(erp.transfers(f"hold-{number}")) == 2
+
+
+async def test_an_open_receipt_is_in_flight_until_its_goods_can_be_held(
+    erp: Ground, shipper: Colleague
+) -> None:
+    number = shipper.lot(0, HOUSING)
+    receipt = shipper.receipt(number, 7)
+    seen = await done(erp, command(number, material=HOUSING))
+    assert result_of(HoldAction.HOLD, seen) == AckResult.IN_FLIGHT
+    assert shares(seen) == {("in_flight", Decimal(7), "IN")}
+    assert shipper.press(IN, receipt, "receive") == "received"
+    seen = await done(erp, command(number, material=HOUSING))
+    assert result_of(HoldAction.HOLD, seen) == AckResult.IN_FLIGHT
+    assert shares(seen) == {("in_flight", Decimal(7), "IN")}
+    assert shipper.press(IN, receipt, "do") == "done"
+    seen = await done(erp, command(number, version=2, material=HOUSING))
+    assert result_of(HoldAction.HOLD, seen) == AckResult.CONTAINED
+    assert erp.balance(number) == {"QUA": Decimal(7)}
 
 
 async def test_a_release_returns_goods_to_the_places_they_came_from(

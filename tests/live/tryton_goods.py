@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-OUT = "stock.shipment.out"
+IN, OUT = "stock.shipment.in", "stock.shipment.out"
 RESIN, HOUSING = "RM-RESIN", "IM-HOUSING"
 WHEN = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -170,6 +170,28 @@ class Colleague:
         said = self.press("production", record, "wait", "assign_try", "run")
         assert said == "running", said
         return record
+
+    def receipt(self, number: str, quantity: float) -> int:
+        """A receipt from a supplier that was announced and has not come."""
+        # Without an origin the ERP asks for a person's confirmation on receipt.
+        origin = self.find("stock.move", [["state", "=", "done"]], "id")[0]["id"]
+        line = self._line(number, quantity) | {
+            "from_location": self.place("SUP"),
+            "to_location": self.place("IN"),
+            "origin": f"stock.move,{origin}",
+            "unit_price": {"__class__": "Decimal", "decimal": "3"},
+            "currency": self.one("currency.currency", ["code", "=", "EUR"]),
+        }
+        return self.create(
+            IN,
+            {
+                "supplier": self.one("party.party", ["code", "=", "SUP-1"]),
+                "warehouse": self.place("WH"),
+                "warehouse_input": self.place("IN"),
+                "warehouse_storage": self.place("STO"),
+                "incoming_moves": [["create", [line]]],
+            },
+        )
 
     def delivery(self, number: str, quantity: float, *buttons: str) -> int:
         """A delivery to a customer, brought on by buttons after it waits."""
