@@ -17,6 +17,7 @@ import psycopg
 from streams.errors import Poison, Transient
 from streams.evidence.database import (
     ADVANCE,
+    BOUNDS,
     STORE_DEAD_LETTER,
     STORE_EVENT,
     STORE_LOT,
@@ -56,10 +57,6 @@ class Decoding(Protocol):
             Transient: The schema registry cannot be reached.
         """
         ...
-
-
-def _nothing() -> None:
-    """Do nothing before a commit."""
 
 
 class Overtaken(Transient):
@@ -110,6 +107,7 @@ class EvidenceStore:
         self.close()
         self._connection = connected(self._dsn, "lotgate-evidence")
         try:
+            self._connection.execute(BOUNDS)
             migrate(self._connection)
         except psycopg.Error as error:
             self.close()
@@ -143,7 +141,7 @@ class EvidenceStore:
         return found
 
     def write(
-        self, records: Sequence[ReadRecord], before_commit: Callable[[], None] = _nothing
+        self, records: Sequence[ReadRecord], before_commit: Callable[[], None] = lambda: None
     ) -> None:
         """Store records and move the positions behind them, in one database transaction.
 

@@ -25,7 +25,14 @@ def connected(dsn: str, name: str) -> psycopg.Connection[Any]:
     """
     try:
         return psycopg.connect(
-            dsn, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name=name
+            dsn,
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            application_name=name,
+            # A server that vanished without a word is noticed within half a minute.
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
         )
     except psycopg.ProgrammingError as error:
         raise Misconfigured(
@@ -63,6 +70,13 @@ def judged(error: psycopg.Error) -> Transient | Misconfigured:
         kept="all records stay in their topics",
         advice="check that nobody changed the schema `evidence`; it can be dropped and refilled",
     )
+
+
+BOUNDS: Final = (
+    "select set_config('lock_timeout', '15s', false),"
+    " set_config('idle_in_transaction_session_timeout', '30s', false)"
+)
+"""A writer that stands still with an open transaction loses it, and nobody waits longer for it."""
 
 
 class ReadRecord(Protocol):
