@@ -1,0 +1,1 @@
+"""Target systems: each acts, and reads back what it did."""

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from connectors import cli as command_line
-from connectors.cli import LOCAL_COMMANDS, cli
+from connectors.cli import LOCAL_COMMANDS
 from connectors.registry import CONNECTORS
-from streams.cli import COMMANDS, exit_code_of
+from streams.cli import COMMANDS, cli, exit_code_of
 from streams.engine import MEANING
 from streams.errors import LotgateError, Misconfigured, Poison, Transient
 from streams.operator.exit_codes import all_codes
