@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -85,27 +86,50 @@ class _BarStep:
     def note(self, text: str) -> None:
         self._progress.update(self._task, description=f"{self._title}: {text}")
 
+    def remove(self) -> None:
+        self._progress.remove_task(self._task)
+
 
 class BarReport:
-    """A moving line per step, for a terminal."""
+    """A moving line per open step, for a terminal; steps may be open side by side."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = Console(stderr=True, highlight=False)
+        self._lock = threading.Lock()
+        self._open = 0
+        self._progress = self._new()
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
         """Show the step as a bar that becomes one finished line."""
         began = time.monotonic()
+        step = self._enter(title)
+        sign = "[red]FAIL[/]"
+        try:
+            yield step
+            sign = "[green]ok[/]  "
+        finally:
+            self._console.print(f"{sign} {title} ({time.monotonic() - began:.1f} s)")
+            self._leave(step)
+
+    def _enter(self, title: str) -> _BarStep:
+        with self._lock:
+            if self._open == 0:
+                self._progress = self._new()
+                self._progress.start()
+            self._open += 1
+            return _BarStep(self._progress, title)
+
+    def _leave(self, step: _BarStep) -> None:
+        with self._lock:
+            step.remove()
+            self._open -= 1
+            if self._open == 0:
+                self._progress.stop()
+
+    def _new(self) -> Progress:
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
-        with Progress(
-            *columns, TimeElapsedColumn(), console=self._console, transient=True
-        ) as progress:
-            try:
-                yield _BarStep(progress, title)
-            except BaseException:
-                self._console.print(f"[red]FAIL[/] {title}")
-                raise
-        self._console.print(f"[green]ok[/]   {title} ({time.monotonic() - began:.1f} s)")
+        return Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True)
 
 
 def _print_line(text: str) -> None:

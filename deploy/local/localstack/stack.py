@@ -60,8 +60,11 @@ class Stack:
         self.layout.make()
         with exclusive(self.layout.parts / "lock"):
             leftovers.clear(self.layout.workshops)
-            for name in self._ordered(parts):
-                self._parts[name].prepare(report or PlainReport())
+            ordered = self._ordered(parts)
+            # The ERP wants the processor while the others want the network.
+            rows = [["erp"] if "erp" in ordered else [], [n for n in ordered if n != "erp"]]
+            with ThreadPoolExecutor(len(rows)) as pool:
+                list(pool.map(lambda row: self._prepare_row(row, report or PlainReport()), rows))
 
     def up(self, parts: Sequence[str] = PARTS, report: Report | None = None) -> None:
         """Start these parts and what they need; what runs already is left as it is."""
@@ -188,6 +191,10 @@ class Stack:
         alive = identity.alive()
         state = "running" if alive else "ended"
         return PartStatus(process.name, identity.pid if alive else None, process.log, state)
+
+    def _prepare_row(self, row: Sequence[str], report: Report) -> None:
+        for name in row:
+            self._parts[name].prepare(report)
 
     def _chains(self, ordered: Sequence[str]) -> list[list[str]]:
         """Split parts into rows that need nothing of each other, each in its order of need."""

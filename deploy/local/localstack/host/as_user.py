@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from pathlib import Path
 DAC_OVERRIDE, DAC_READ_SEARCH, SET_PROCESS_CAPABILITIES = 1, 2, 8
 VERSION_3 = 0x20080522
 SET_SECURE_BITS, NO_SETUID_FIXUP = 28, 4
-SET_DEATH_SIGNAL = 1
 AMBIENT, AMBIENT_RAISE = 47, 2
 
 
@@ -62,11 +60,6 @@ def become(user: int, group: int) -> None:
         raise PermissionError(ctypes.get_errno(), "root's other rights could not be given up")
     # Ambient rights are the ones that outlive the change into a program.
     libc.prctl(AMBIENT, AMBIENT_RAISE, right, 0, 0)
-
-
-def die_with_starter() -> None:
-    """Have the kernel kill this process when the one that started it is gone."""
-    ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from localstack import scenario
 from localstack.errors import StackError
-from localstack.host.as_user import die_with_starter
+from localstack.host import bound
 from localstack.host.ports import PortMemory
 from localstack.host.processes import Process
 from localstack.host.waiting import until_ready
@@ -153,13 +153,12 @@ def _workshop(layout: Layout, dump: Path | None = None) -> Iterator[Erp]:
 def _run(argv: list[str], environment: dict[str, str] | None = None) -> None:
     inherited = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
     ended = subprocess.run(
-        argv,
+        [sys.executable, "-I", "-S", bound.__file__, *argv],
         env=inherited | (environment or {}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=die_with_starter,
     )
     if ended.returncode:
         raise StackError(
