@@ -158,6 +158,10 @@ class Source(Protocol):
         """
         ...
 
+    def stop(self) -> None:
+        """Make `changes` end soon; may be called from another thread."""
+        ...
+
     def confirm(self, upto: Position) -> None:
         """Tell the system that everything up to here is durable elsewhere."""
         ...

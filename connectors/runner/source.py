@@ -19,7 +19,7 @@ from streams.runtime import clock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from connectors.base import Change, Position
+    from connectors.base import Change, Position, Source
     from connectors.runner.source_config import SourceConfig
     from streams.contracts.codec import Codec
     from streams.runtime.connection import KafkaConnection
@@ -77,7 +77,7 @@ class SourceLoop:
         self._health = health
         self._topics = SourceTopics(config, connection, codec.registry)
         self._stop = threading.Event()
-        self._source: PostgresSource | None = None
+        self._source: Source | None = None
         self._wait = FIRST_WAIT_S
 
     def stop(self) -> None:
@@ -138,7 +138,7 @@ class SourceLoop:
                 self._source = None
                 source.close()
 
-    def _carry(self, source: PostgresSource, since: Position | None, batch: Batch) -> None:
+    def _carry(self, source: Source, since: Position | None, batch: Batch) -> None:
         for change in self._whole(source.changes(since, self._topics), source, batch):
             self._health.seen_ms = clock.now_ms()
             if change is not None:
@@ -150,7 +150,7 @@ class SourceLoop:
                 self._health.state, self._health.detail = "reading", ""
 
     def _whole(
-        self, changes: Iterator[Change | None], source: PostgresSource, batch: Batch
+        self, changes: Iterator[Change | None], source: Source, batch: Batch
     ) -> Iterator[Change | None]:
         """Give the changes; commit what came before a failure of the source."""
         try:
@@ -161,7 +161,7 @@ class SourceLoop:
                 self._commit(batch, source)
             raise
 
-    def _commit(self, batch: Batch, source: PostgresSource) -> None:
+    def _commit(self, batch: Batch, source: Source) -> None:
         rows = batch.rows
         position = batch.commit()
         source.confirm(position)

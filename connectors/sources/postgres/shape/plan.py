@@ -161,24 +161,25 @@ class TablePlan:
                 values.append(column.unchanged)
                 row.absent.append(column.name)
             else:
-                self._value(column, raw, values, row)
+                try:
+                    body = column.encode(raw)
+                except NoWireForm:
+                    values.append(self._formless(column, raw, row))
+                    continue
+                except _DATA_FAULTS as error:
+                    raise self._poison(column.name, str(error)) from error
+                values.append(column.some + body)
+                entries.append(column.cell_some + (body if column.cell_body else avro.raw(raw)))
         row.value = b"".join(values)
         return row
 
-    def _value(self, column: Column, raw: bytes, values: list[bytes], row: Row) -> None:
-        try:
-            body = column.encode(raw)
-        except NoWireForm:
-            if not column.nullable and not self.mirror:
-                raise self._poison(column.name, f"{raw[:80]!r} has no form in a key") from None
-            values.append(column.nothing)
-            row.cells.append(column.cell_some + avro.raw(raw))
-            row.formless.append(column.name)
-        except _DATA_FAULTS as error:
-            raise self._poison(column.name, str(error)) from error
-        else:
-            values.append(column.some + body)
-            row.cells.append(column.cell_some + (body if column.cell_body else avro.raw(raw)))
+    def _formless(self, column: Column, raw: bytes, row: Row) -> bytes:
+        """Send no value on the raw topic and say so; the transaction record has the text."""
+        if not column.nullable and not self.mirror:
+            raise self._poison(column.name, f"{raw[:80]!r} has no form in a key")
+        row.cells.append(column.cell_some + avro.raw(raw))
+        row.formless.append(column.name)
+        return column.nothing
 
     def _encode(self, column: Column, raw: bytes) -> bytes:
         try:
