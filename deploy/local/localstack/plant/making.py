@@ -54,7 +54,7 @@ def _install(venv: Path, report: Report) -> None:
     wanted = REQUIREMENTS.read_text(encoding="utf-8")
     if done.exists() and done.read_text(encoding="utf-8") == wanted:
         return
-    with report.step("Tryton 8.2: Python environment, 29 packages, 106 MB"):
+    with report.step("Tryton 8.2: Python environment, 38 packages, 16 MB"):
         shutil.rmtree(venv, ignore_errors=True)
         _run([sys.executable, "-m", "venv", str(venv)])
         pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet"]
