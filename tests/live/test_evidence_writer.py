@@ -194,6 +194,21 @@ def test_a_database_that_is_away_is_waited_for(lab: Lab, stack: Stack) -> None:
     assert lab.count("duplicates") == 0
 
 
+@pytest.mark.urs("M3.5")
+def test_a_broker_that_is_away_is_waited_for(lab: Lab, stack: Stack) -> None:
+    events = history()
+    lab.produce(events[:10])
+    with lab.writer() as writer:
+        lab.wait_for(stored(lab, 10), "the first events")
+        stack.kill("broker", signal.SIGKILL)
+        stack.start("broker")
+        lab.produce(events[10:])
+        lab.wait_for(stored(lab, len(events)), "the rest")
+        assert writer.poll() is None
+    assert lab.count("events") == len(events)
+    assert lab.count("duplicates") == 0
+
+
 def record(lab: Lab, offset: int, number: str = "R-009", lsn: int = 1) -> Record:
     fact = lot_fact(f"PLANT1/RAW/{number}", Row("erp", "stock_lot", lsn, 1), version=lsn)
     value = lab.codec.encode(LOTS, fact)
