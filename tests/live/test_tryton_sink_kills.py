@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +19,8 @@ from tests.live.tryton_goods import Colleague, Ground, command
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from localstack import Stack
 
 POINTS = (
     "after_poll",
@@ -65,5 +69,35 @@ def test_death_between_any_two_steps_doubles_and_loses_nothing(
     assert bench.letters() == []
     for lot in lots:
         assert erp.transfers(f"hold-{lot}") == [(f"HOLD:hold-{lot}", "done", 1)]
+        assert erp.balance(lot) == {"QUA": 10}
+    bench.close()
+
+
+@pytest.mark.parametrize("killed", [("erp", 2), ("broker", 1)], ids=["erp", "broker"])
+async def test_a_part_killed_in_the_middle_delays_and_doubles_nothing(
+    stack: Stack,
+    broker: str,
+    erp: Ground,
+    shipper: Colleague,
+    tmp_path: Path,
+    killed: tuple[str, int],
+) -> None:
+    part, times = killed
+    bench = Bench(broker, tmp_path)
+    lots = [shipper.lot(10) for _ in range(8)]
+    bench.send(*map(command, lots))
+    async with bench.running(erp.sink()) as work:
+        await bench.until(lambda: bool(bench.acks()), work)
+        for _ in range(times):
+            stack.kill(part, signal.SIGKILL)
+            await asyncio.sleep(1)
+            await asyncio.to_thread(stack.start, part)
+            await asyncio.sleep(0.5)
+        await bench.until(lambda: set(bench.results()) == {*lots}, work, 60)
+    assert bench.results() == {lot: [AckResult.CONTAINED] for lot in lots}
+    assert bench.letters() == []
+    for lot in lots:
+        done = [each for each in erp.transfers(f"hold-{lot}") if each[1] == "done"]
+        assert done == [(f"HOLD:hold-{lot}", "done", 1)]
         assert erp.balance(lot) == {"QUA": 10}
     bench.close()

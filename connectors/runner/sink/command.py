@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
-
+from connectors.runner.sink.patience import patiently
 from connectors.runner.sink.records import Answer, Output, ack_of, ack_record, letter_of
 from connectors.runner.sink.result import result_of, unfinished, would_be
 from streams.contracts.topics import HOLD_COMMANDS
 from streams.engine import reach
-from streams.errors import Misconfigured, Poison, Transient, Unknown
+from streams.errors import Misconfigured, Poison, Transient
 from streams.model.hold import AckResult, Enforcement, HoldAction
 from streams.runtime.clock import now
 
 if TYPE_CHECKING:
-    from tenacity import RetryCallState
-
     from connectors.base import Observation, Sink
     from connectors.runner.sink.config import SinkConfig
     from streams.contracts.codec import Codec
     from streams.engine import Record
     from streams.model.hold import HoldCommand
-
-logger = logging.getLogger(__name__)
 
 DENIED = "erp_denied"
 """Code of a refusal for want of credentials or rights, whatever the target."""
@@ -81,7 +75,9 @@ class Commands:
         """
         attempt = Attempt()
         try:
-            outputs: tuple[Output, ...] = await self._patiently()(self._tried, record, attempt)
+            outputs: tuple[Output, ...] = await patiently(self._config)(
+                self._tried, record, attempt
+            )
         except Poison as error:
             return await self._refused(record, attempt, error)
         self._denied = 0
@@ -95,33 +91,6 @@ class Commands:
         answer = await self._answer(command)
         ack = ack_of(command, answer, self._config.enforcement, now(), self._config)
         return (ack_record(ack, self._config, self._codec),)
-
-    def _patiently(self) -> AsyncRetrying:
-        """Retry what passes by itself for ever, with full jitter."""
-        retrying = self._config.retrying
-        draw = wait_random_exponential(multiplier=retrying.first_s, max=retrying.longest_s)
-
-        def pause(state: RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            least = retrying.unknown_s if isinstance(error, Unknown) else 0.0
-            return max(least, draw(state))
-
-        return AsyncRetrying(
-            wait=pause,
-            retry=retry_if_exception_type(Transient),
-            before_sleep=self._say_retry,
-            reraise=True,
-        )
-
-    def _say_retry(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        if state.attempt_number in {1, 10} or state.attempt_number % 100 == 0:
-            logger.warning(
-                "target %s: attempt %d failed, retrying: %s",
-                self._config.target,
-                state.attempt_number,
-                error,
-            )
 
     async def _decoded(self, record: Record) -> HoldCommand:
         if record.value is None:

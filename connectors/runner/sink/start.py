@@ -6,15 +6,14 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
-
 from connectors.runner.sink.command import Commands
 from connectors.runner.sink.loop import Loop, finished, write
+from connectors.runner.sink.patience import patiently
 from connectors.runner.sink.reported import commands_of, last_acks, open_holds, refuse_open
 from streams.contracts.provisioning import dead_letter_spec, topic_spec
 from streams.contracts.topics import HOLD_ACKS, HOLD_COMMANDS
 from streams.engine import Transaction, preflight
-from streams.errors import Misconfigured, Poison, Transient
+from streams.errors import Misconfigured, Poison
 from streams.model.hold import Enforcement
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from connectors.base import Sink
     from connectors.runner.sink.config import SinkConfig
     from streams.contracts.codec import Codec
+    from streams.engine import Record
+    from streams.model.hold import HoldAck
     from streams.runtime.connection import KafkaConnection
 
 logger = logging.getLogger(__name__)
@@ -52,15 +53,21 @@ async def run_sink(
             change something before the next command can work.
         LotgateError: Another process took this one's identity, or positions are gone.
     """
+    transaction = Transaction(connection, f"{config.component}-{config.instance_id}")
     try:
-        partitions = await asyncio.to_thread(_checked, config, connection, codec)
+        retry = patiently(config)
+        partitions: dict[str, int] = await retry(
+            asyncio.to_thread, _checked, config, connection, codec
+        )
         await _prepared(config, sink)
         commands = Commands(config, codec, sink)
-        with Transaction(connection, f"{config.component}-{config.instance_id}") as transaction:
-            if config.enforcement is Enforcement.ENFORCE:
-                await _place_open(config, connection, codec, partitions, commands, transaction)
-            await Loop(config, connection, commands, transaction).run()
+        # What an earlier process of this name left open is ended before its acks are read.
+        await retry(finished, transaction.open)
+        if config.enforcement is Enforcement.ENFORCE:
+            await _place_open(config, connection, codec, partitions, commands, transaction)
+        await Loop(config, connection, commands, transaction).run()
     finally:
+        transaction.close()
         await sink.close()
 
 
@@ -81,9 +88,7 @@ async def _prepared(config: SinkConfig, sink: Sink) -> None:
     if not isinstance(sink, Prepares):
         return
     try:
-        async for attempt in _patiently(config):
-            with attempt:
-                await sink.prepare()
+        await patiently(config)(sink.prepare)
     except Poison as error:
         raise Misconfigured(
             f"target {config.target} cannot be used: {error.message}",
@@ -106,22 +111,18 @@ async def _place_open(
     Their positions were committed while observing, so these acks go without positions; their ids
     are derived, so a second process doing the same writes the same acks.
     """
-    acks = await asyncio.to_thread(last_acks, connection, config, codec, partitions)
+    retry = patiently(config)
+    acks: dict[str, HoldAck] = await retry(
+        asyncio.to_thread, last_acks, connection, config, codec, partitions
+    )
     reported = open_holds(acks)
     refuse_open(config, reported)
     if not reported:
         return
     logger.info("placing %d holds that were only reported so far", len(reported))
-    found = await asyncio.to_thread(commands_of, connection, config, codec, partitions, reported)
+    found: list[Record] = await retry(
+        asyncio.to_thread, commands_of, connection, config, codec, partitions, reported
+    )
     for record in found:
         settled = await commands.settle(record)
-        async for attempt in _patiently(config):
-            with attempt:
-                await finished(write, transaction, [settled], None)
-
-
-def _patiently(config: SinkConfig) -> AsyncRetrying:
-    """Retry what passes by itself for ever, with full jitter."""
-    retrying = config.retrying
-    draw = wait_random_exponential(multiplier=retrying.first_s, max=retrying.longest_s)
-    return AsyncRetrying(wait=draw, retry=retry_if_exception_type(Transient), reraise=True)
+        await retry(finished, write, transaction, [settled], None)
