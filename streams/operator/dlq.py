@@ -68,9 +68,8 @@ def list_letters(ctx: click.Context, *, since: str | None, limit: int, json_want
     if not letters:
         click.echo(f"no dead letters in group {connection.group}")
     for letter in letters:
-        topic, partition, offset = letter.origin
         click.echo(f"{letter.place}  {letter.at}  [{letter.code}] {letter.stage}")
-        click.echo(f"  from {topic}[{partition}]@{offset}  key={letter.key}")
+        click.echo(f"  from {letter.came_from}  key={letter.key}")
         click.echo(f"  {letter.message}")
         if letter.decided:
             click.echo(f"  decided: {letter.decided}")

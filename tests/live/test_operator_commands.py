@@ -139,14 +139,14 @@ def test_what_cannot_be_reached_is_said_with_exit_code_5(lab: Lab) -> None:
     assert "cannot be used now" in closed.stderr
 
 
-def letter(lab: Lab, component: str, origin: str, value: bytes) -> str:
+def letter(lab: Lab, component: str, origin: str, value: bytes, offset: str = "41") -> str:
     """Write a dead letter as a component of the group does; return its place."""
     spec = dead_letter_spec(component, lab.connection)
     provision(lab.connection, [spec])
     story = {
         "topic": origin,
         "partition": "1",
-        "offset": "41",
+        "offset": offset,
         "timestamp": "1700000000000",
         "stage": component,
         "code": "truncated_body",
@@ -202,12 +202,13 @@ def test_a_sinks_dead_letter_is_produced_again_to_its_partition_and_marked(lab: 
 
 
 @pytest.mark.urs("M3.3")
-def test_a_sources_dead_letter_cannot_be_replayed_and_says_what_to_do(lab: Lab) -> None:
-    raw = prefixed(lab.connection.prefix, "cdc.erp.public.stock_lot")
-    place = letter(lab, "lotgate-erp", raw, b"row")
-    refused = run(lab, "dlq", "replay", place, "--reason", "try")
-    assert refused.exit_code == 2
-    assert "correct the row in its system" in refused.stderr
+def test_a_row_of_a_source_cannot_be_replayed_and_says_what_to_do(lab: Lab) -> None:
+    place = letter(lab, "lotgate-erp", "erp:public.stock_lot", b"row", offset="0/1A2B3C")
+    assert "from erp:public.stock_lot at 0/1A2B3C" in run(lab, "dlq", "list").stdout
+    for command in ("replay", "drop"):
+        refused = run(lab, "dlq", command, place, "--reason", "try")
+        assert refused.exit_code == 2
+        assert "correct the row in its system" in refused.stderr
 
 
 def test_a_fuse_is_reset_and_what_is_not_there_is_exit_code_3(lab: Lab) -> None:

@@ -39,7 +39,8 @@ class DeadLetter:
     Attributes:
         place: `<topic>/<partition>/<offset>`: how commands name it.
         at: When it was written.
-        origin: Where the record lay first; -1 where its headers do not say.
+        origin: Where the record lay first; -1 where its headers give no number.
+        came_from: The same as text, as the headers say it: a record, or a row of a source.
         key: Its key as text.
         stage: The stage or connector that could not use it.
         code: Stable code of the error.
@@ -50,6 +51,7 @@ class DeadLetter:
     place: str
     at: str
     origin: Origin
+    came_from: str
     key: str
     stage: str
     code: str
@@ -98,6 +100,7 @@ def _listed(record: Record, decided: Mapping[Origin, str]) -> DeadLetter:
         place=f"{record.topic}/{record.partition}/{record.offset}",
         at=instant_text(datetime.fromtimestamp(max(record.timestamp_ms, 0) / 1000, UTC)),
         origin=origin,
+        came_from=came_from(record),
         key=text(record.key or b""),
         stage=told(record, "stage"),
         code=told(record, "code"),
@@ -118,6 +121,19 @@ def origin_of(record: Record) -> Origin:
         number(told(record, "partition"), 2**31 - 1),
         number(told(record, "offset"), LARGEST),
     )
+
+
+def came_from(record: Record) -> str:
+    """Where a dead letter came from, as its headers say it."""
+    if is_row(record):
+        return f"{told(record, 'topic')} at {told(record, 'offset')}"
+    topic, partition, offset = origin_of(record)
+    return f"{topic}[{partition}]@{offset}"
+
+
+def is_row(record: Record) -> bool:
+    """Whether it is a row that a source could not publish: `<source>:<table>`, never a topic."""
+    return ":" in told(record, "topic")
 
 
 def decisions(connection: KafkaConnection) -> dict[Origin, str]:
@@ -212,14 +228,11 @@ def replay(
     if letter.topic == worker_topic(connection):
         control.replay(connection, letter, actor=actor, reason=reason, value=value)
         return f"the owner of {topic}[{partition}] takes up offset {offset} again"
-    raw = prefixed(connection.prefix, "cdc.")
-    if topic.startswith(raw) or topic not in topic_partitions(connection):
-        raise Misconfigured(
-            f"{topic} is no topic that a sink reads: this dead letter is a row change that its"
-            " source connector could not publish",
-            code="not_replayable",
-            kept="the dead letter, with its bytes",
-            advice="correct the row in its system: its next change is published; then drop this",
+    if partition >= topic_partitions(connection).get(topic, 0):
+        raise NotFound(
+            f"{topic}[{partition}] does not exist any more",
+            code="topic_not_found",
+            advice="nothing was changed; look at the dead letter with `lotgate dlq show`",
         )
     _refuse_empty(actor, reason)
     _produce_again(connection, letter, actor=actor, reason=reason, value=value)
@@ -238,6 +251,19 @@ def drop(connection: KafkaConnection, letter: Record, *, actor: str, reason: str
 
 
 def _certain_origin(letter: Record) -> Origin:
+    """Where a record lay that can be decided on.
+
+    Raises:
+        Misconfigured: It is a row of a source, for which nobody waits; or no dead letter.
+    """
+    if is_row(letter):
+        raise Misconfigured(
+            f"{came_from(letter)} is a row that its source could not publish: it lies in no topic,"
+            " and nothing waits behind it",
+            code="not_replayable",
+            kept="the dead letter, with its bytes",
+            advice="correct the row in its system: its next change is published as any other",
+        )
     origin = origin_of(letter)
     if not origin[0] or min(origin[1:]) < 0 or not told(letter, "timestamp").lstrip("-").isdigit():
         raise Misconfigured(
