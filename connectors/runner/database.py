@@ -22,7 +22,7 @@ from streams.contracts.topics import dead_letters, prefixed
 from streams.engine import Reader, preflight, provision, reach
 from streams.errors import LotgateError, Transient
 from streams.evidence.records import STORED
-from streams.runtime.telemetry import Counters
+from streams.runtime.telemetry import Counters, batch_span, extract
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -178,7 +178,9 @@ class EvidenceWriter:
         records = reader.poll(0.5, max_records=self._config.batch_records)
         if not records:
             return
-        self._store.write(records, lambda: reach("before_db_commit"))
+        contexts = (context for record in records if (context := extract(record.headers)))
+        with batch_span("process", self._group, size=len(records), links=contexts):
+            self._store.write(records, lambda: reach("before_db_commit"))
         reach("after_db_commit")
         self._progressed = True
         self._counters.add("lotgate_records_read_total", len(records), interface=INTERFACE)
