@@ -18,9 +18,11 @@ from tests.live.test_cdc_support import Rig, drop_rig, make_rig, until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from localstack import Addresses
+    from localstack import Addresses, Stack
 
     from streams.engine import Record
+
+pytestmark = pytest.mark.urs("M2.6", "M4.4")
 
 SCHEMA = (
     "create table work(id int primary key, n int not null, v text)",
@@ -257,11 +259,14 @@ def _middle_death(rig: Rig, more: dict[str, Any]) -> dict[str, Any]:
     return position
 
 
-def test_a_source_goes_on_after_the_server_cut_it_off(rig: Rig) -> None:
+def test_a_source_goes_on_after_the_server_cut_it_off_or_was_restarted(
+    rig: Rig, stack: Stack
+) -> None:
     with rig.running() as running:
         until(lambda: running.health.state == "reading", "the start")
-        for _ in range(2):
-            rig.sql("select pg_terminate_backend(active_pid) from pg_replication_slots")
-            until(_complete(rig, running.health), "the row after")
+        rig.sql("select pg_terminate_backend(active_pid) from pg_replication_slots")
+        until(_complete(rig, running.health), "the row after")
+        stack.restart("database")
+        until(_complete(rig, running.health), "the row after the restart")
     assert sorted(_ledger(rig)) == _committed(rig)
     assert max(Counter(_ledger(rig)).values()) == 1

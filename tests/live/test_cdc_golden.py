@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from streams.engine import Record
 
+pytestmark = pytest.mark.urs("M3.1")
+
 GOLDEN = Path(__file__).parent.parent / "golden" / "debezium"
 CASES: list[dict[str, Any]] = json.loads((GOLDEN / "cases.json").read_text())
 SCHEMAS: dict[str, Any] = json.loads((GOLDEN / "schemas.json").read_text())
