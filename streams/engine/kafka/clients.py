@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.contracts.topics import DEAD_LETTER_LIMIT_BYTES, prefixed
@@ -9,7 +11,11 @@ from streams.contracts.topics import DEAD_LETTER_LIMIT_BYTES, prefixed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from confluent_kafka import KafkaError
+
     from streams.runtime.connection import KafkaConnection
+
+log = logging.getLogger(__name__)
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
 """How long a dead worker's open transaction may block the next owner and all readers."""
@@ -17,6 +23,22 @@ SESSION_TIMEOUT_MS: Final = 30_000
 """How long a silent static member keeps its partitions."""
 
 Settings = dict[str, Any]
+QUIET_S: Final = 10.0
+"""Between two complaints of one client about the same thing."""
+
+
+class _Complaints:
+    """Logs what a client says about its connections, each thing now and then."""
+
+    def __init__(self) -> None:
+        self._told: dict[int, float] = {}
+
+    def tell(self, error: KafkaError) -> None:
+        """Log an error that is no answer to a call."""
+        now = monotonic()
+        if now - self._told.get(error.code(), -QUIET_S) >= QUIET_S:
+            self._told[error.code()] = now
+            log.warning("broker connection: %s", error.str())
 
 
 def base(connection: KafkaConnection) -> Settings:
@@ -25,8 +47,13 @@ def base(connection: KafkaConnection) -> Settings:
         "bootstrap.servers": connection.bootstrap,
         # A broker that restarts is found again soon.
         "reconnect.backoff.max.ms": 1_000,
-        # Warnings and worse; short-lived clients say needless things about their ends.
-        "log_level": 4,
+        # Else librdkafka 2.16 replaces its brokers when all are down, keeps the old one as the
+        # group's coordinator, and send_offsets_to_transaction waits for it without an end.
+        "metadata.recovery.strategy": "none",
+        # The library writes to stderr by itself: several lines per second while a broker is away.
+        # What matters comes through `error_cb` into the process's own log.
+        "log_level": 2,
+        "error_cb": _Complaints().tell,
         **connection.security,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -19,12 +20,15 @@ from streams.engine.kafka.failures import (
     fenced,
     judged,
 )
-from streams.errors import LotgateError, Misconfigured
+from streams.errors import LotgateError, Misconfigured, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from streams.runtime.connection import KafkaConnection
+
+Place = tuple[str, int | None, bytes | None]
+"""Where a record went: topic, and either its partition or the key that chose it."""
 
 
 class Transaction:
@@ -65,6 +69,11 @@ class Transaction:
         self._patience = timeout_ms / 1000
         self._producer: Producer | None = None
         self._is_open = False
+        self._began = 0.0
+        self._touched: set[Place] = set()
+        self._lost: set[Place] = set()
+        self._sent: tuple[list[TopicPartition], Any] | None = None
+        self._lost_offsets: tuple[list[TopicPartition], Any] | None = None
 
     def __enter__(self) -> Self:
         self.open()
@@ -94,6 +103,7 @@ class Transaction:
             raise judged(failure, f"opening transactions as {self.transactional_id}") from failure
         self._producer = producer
         self._is_open = False
+        self._end_lost()
 
     def close(self) -> None:
         """Abort what is open and let the producer go."""
@@ -116,6 +126,9 @@ class Transaction:
         except KafkaException as failure:
             raise self._failed(failure, "begin", committing=False) from failure
         self._is_open = True
+        self._began = monotonic()
+        self._touched.clear()
+        self._sent = None
 
     def produce(
         self,
@@ -143,6 +156,7 @@ class Transaction:
         options: dict[str, Any] = {}
         if partition is not None:
             options["partition"] = partition
+        self._touched.add((topic, partition, key if partition is None else None))
         if headers:
             options["headers"] = list(headers)
         if on_delivery is not None:
@@ -191,6 +205,7 @@ class Transaction:
             )
         self.flush()
         offsets = [TopicPartition(topic, part, at) for (topic, part), at in positions.items()]
+        self._sent = (offsets, group_metadata)
         try:
             self._live.send_offsets_to_transaction(offsets, group_metadata, self._patience)
         except KafkaException as failure:
@@ -220,8 +235,9 @@ class Transaction:
             self._producer.abort_transaction(self._patience)
         except KafkaException as failure:
             error = error_of(failure)
+            expired = self._has_expired
             self._discard_producer()
-            if error.code() in FENCING:
+            if error.code() in FENCING and not expired:
                 raise fenced(error, self.transactional_id) from failure
         self._is_open = False
 
@@ -231,11 +247,19 @@ class Transaction:
             raise Aborted(f"the producer of {self.transactional_id} was discarded; begin again")
         return self._producer
 
+    @property
+    def _has_expired(self) -> bool:
+        """Whether the broker may have aborted the transaction by its time-out.
+
+        It does so by a new epoch, which looks the same here as a newer process of this name.
+        """
+        return self._is_open and monotonic() - self._began > 0.8 * self._patience
+
     def _failed(self, failure: KafkaException, what: str, *, committing: bool) -> LotgateError:
         """Bring the producer into a known state and say what became of the transaction."""
         error = error_of(failure)
         message = f"{what} of {self.transactional_id}: {error.str()}"
-        if error.code() in FENCING:
+        if error.code() in FENCING and not self._has_expired:
             self._discard_producer()
             return fenced(error, self.transactional_id)
         if error.code() in DENIED:
@@ -262,8 +286,41 @@ class Transaction:
         gone.record_fault = error.code() in RECORD_FAULTS
         return gone
 
+    def _end_lost(self) -> None:
+        """Abort, in each partition that a lost transaction wrote to, what may still be open there.
+
+        A broker that starts while a transaction expires can forget to end it in a partition (seen
+        on Kafka 4.4.0). It would block readers for ever, or worse, be ended by the commit of this
+        producer's next transaction there, and be seen. An aborted one ends it for certain.
+        """
+        if not self._lost and self._lost_offsets is None:
+            return
+        producer = self._live
+        try:
+            producer.begin_transaction()
+            for topic, partition, key in self._lost:
+                producer.produce(topic, None, key, -1 if partition is None else partition)
+            producer.flush(self._patience)
+            if self._lost_offsets is not None:
+                # The group may refuse a former member's positions; the partition of its
+                # positions has become part of the transaction all the same.
+                with suppress(KafkaException):
+                    producer.send_offsets_to_transaction(*self._lost_offsets, self._patience)
+            producer.abort_transaction(self._patience)
+        except (KafkaException, BufferError) as failure:
+            self._discard_producer()
+            raise Transient(
+                f"ending what {self.transactional_id} left open failed: {failure}",
+                code="broker_unavailable",
+            ) from failure
+        self._lost.clear()
+        self._lost_offsets = None
+
     def _discard_producer(self) -> None:
         producer, self._producer = self._producer, None
+        if self._is_open:
+            self._lost |= self._touched
+            self._lost_offsets = self._sent or self._lost_offsets
         self._is_open = False
         if producer is not None:
             _discard(producer)

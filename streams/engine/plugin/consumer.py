@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from faust.types import TP
 from mode import Service
 
+from streams.engine.exit_codes import ExitCode
 from streams.engine.plugin.answers import Answers
 from streams.engine.plugin.batches import BatchMessage
 from streams.engine.plugin.ending import end_process, exit_code_of
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 5.0
+COMMIT_S: Final = 30.0
 COMPLETION_S: Final = 60.0
 """Longest wait for stages to say that they are done; they have a second's work."""
 
@@ -87,6 +89,8 @@ class Consumer(Answers):
                 await self._tripped(batches, trip)
             except asyncio.CancelledError:
                 raise
+            except TimeoutError as late:
+                end_process(ExitCode.WATCHDOG, late)
             except BaseException as failure:  # noqa: BLE001 - fail-stop (law E6)
                 await self._end(failure)
             finally:
@@ -113,7 +117,11 @@ class Consumer(Answers):
         with suppress(TimeoutError):
             # `commit` names the stage that did not complete.
             await asyncio.wait_for(completed.wait(), COMPLETION_S)
-        await self._call(self.engine.commit, batches)
+        # The client library bounds each of a commit's calls; one that never returns is a fault of
+        # its own that only a new process ends.
+        limit = COMMIT_S + 6 * self.engine.settings.transaction_timeout_ms / 1000
+        async with asyncio.timeout(limit):
+            await self._call(self.engine.commit, batches)
         rest = self.engine.settings.cycle_floor_s - (monotonic() - began)
         if rest > 0:
             await asyncio.sleep(rest)
