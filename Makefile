@@ -43,11 +43,11 @@ demo: setup ## the main job on real parts; leaves the stack running
 up: setup ## start the local stack
 	@$(BIN)/lotgate up
 
-down: setup ## stop what the local stack started
-	@$(BIN)/lotgate down
+down: ## stop what the local stack started
+	@if [ -x $(BIN)/lotgate ]; then $(BIN)/lotgate down; else echo "nothing was set up"; fi
 
-purge: setup ## stop the local stack and remove its data and downloads
-	@$(BIN)/lotgate purge --yes
+purge: ## stop the local stack and remove its data and downloads
+	@if [ -x $(BIN)/lotgate ]; then $(BIN)/lotgate purge --yes; else echo "nothing was set up"; fi
 
 plant: setup ## fetch all parts and build the demo plant, start nothing
 	@PYTHONPATH=deploy/local $(BIN)/python -m localstack

@@ -150,10 +150,10 @@ class Stack:
             if idle:
                 leftovers.clear(self.layout.workshops)
         recorded = {path.stem for path in self.layout.run.glob("[!.]*.json")}
-        parts = [name for name in reversed(PARTS) if name in recorded]
-        for name in [*sorted(recorded - set(parts)), *parts]:
-            with (report or PlainReport()).step(f"stopping {name}"):
-                self.stop(name)
+        # Clients first, so that they can still say goodbye to the parts.
+        for names in (sorted(recorded - set(PARTS)), sorted(recorded & set(PARTS))):
+            if names:
+                self._stop_together(names, report or PlainReport())
 
     def purge(self, report: Report | None = None) -> None:
         """End everything and remove the directory with all data and downloads."""
@@ -191,6 +191,11 @@ class Stack:
         alive = identity.alive()
         state = "running" if alive else "ended"
         return PartStatus(process.name, identity.pid if alive else None, process.log, state)
+
+    def _stop_together(self, names: Sequence[str], report: Report) -> None:
+        title = f"stopping {', '.join(names)}"
+        with report.step(title), ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(self.stop, names))
 
     def _prepare_row(self, row: Sequence[str], report: Report) -> None:
         for name in row:
