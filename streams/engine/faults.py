@@ -32,7 +32,7 @@ ENGINE_POINTS: Final = (
 class _Armed:
     """The one armed point of this process."""
 
-    point: str = ""
+    point: str | None = None
     left: int = 0
 
 
@@ -52,7 +52,7 @@ def arm(setting: str) -> None:
             code="bad_fault_point",
             advice="write <point> or <point>:<nth>, or unset it",
         )
-    _Armed.point = point
+    _Armed.point = point or None
     _Armed.left = int(nth or 1)
 
 
