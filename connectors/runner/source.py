@@ -8,7 +8,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from connectors.runner.source_batch import Batch, stored_position, transaction_frame
+from connectors.runner.source_batch import Batch, transaction_frame
+from connectors.runner.source_position import stored_position, transactional_id
 from connectors.runner.source_topics import SourceTopics
 from connectors.sources.postgres import PostgresSource
 from streams.contracts.topics import TRANSLATE_INPUT
@@ -120,7 +121,7 @@ class SourceLoop:
 
     def _session(self) -> None:
         config = self._config
-        name = f"{self._connection.group}-{config.source}-source"
+        name = transactional_id(self._connection, config.source)
         with Transaction(
             self._connection, name, timeout_ms=config.transaction_timeout_ms
         ) as transaction:

@@ -6,10 +6,9 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from connectors.base import Position
 from connectors.sources.encoding.transactions import TransactionHead, chunk_body
 from streams.contracts.topics import RECORD_LIMIT_BYTES, TRANSLATE_INPUT
-from streams.engine import reach, read_compacted
+from streams.engine import reach
 from streams.errors import Misconfigured
 from streams.model.rows import SourceTransaction
 from streams.runtime import clock
@@ -17,38 +16,14 @@ from streams.runtime import clock
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from connectors.base import Change, DeadRow, RawRecord
+    from connectors.base import Change, DeadRow, Position, RawRecord
     from connectors.runner.source_config import SourceConfig
     from connectors.runner.source_topics import SourceTopics
     from streams.contracts.codec import Codec
     from streams.engine import Transaction
-    from streams.runtime.connection import KafkaConnection
 
 FRAME_BYTES = 5
 PREFIX = "lotgate-dlq-"
-
-
-def stored_position(
-    connection: KafkaConnection, topics: SourceTopics, config: SourceConfig
-) -> Position | None:
-    """Read the source's position, past any transaction that a former process left open.
-
-    Raises:
-        Misconfigured: The stored record is not ours.
-        Transient: The broker does not answer.
-    """
-    found = read_compacted(connection, topics.offsets, config.partition)
-    value = found.get(config.source.encode())
-    others = [key.decode(errors="replace") for key in found if key != config.source.encode()]
-    if others:
-        raise Misconfigured(
-            f"Partition {config.partition} of {topics.offsets} holds the position of source "
-            f"{others[0]}; source {config.source} may not share it",
-            code="source_partition",
-            kept="nothing was read",
-            advice="give every source a partition of its own",
-        )
-    return None if value is None else Position(json.loads(value))
 
 
 def transaction_frame(codec: Codec, now: datetime) -> bytes:

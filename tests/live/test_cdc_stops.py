@@ -11,6 +11,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from connectors.runner.source_position import forget_position
+from connectors.runner.source_topics import SourceTopics
 from streams.engine import Transaction
 from streams.errors import LotgateError, Misconfigured
 from tests.live.test_cdc_support import Rig, drop_rig, make_rig, until
@@ -74,6 +76,11 @@ def test_a_dropped_slot_and_a_slot_of_someone_else_are_named(rig: Rig) -> None:
     failure = _stop(rig)
     assert failure.code == "slot_ahead"
     assert f"pg_drop_replication_slot('{rig.name}')" in failure.advice
+    rig.sql(f"select pg_drop_replication_slot('{rig.name}')")
+    topics = SourceTopics(rig.config(), rig.connection, rig.registry)
+    assert forget_position(rig.connection, topics, rig.config()) is not None
+    _once(rig)
+    assert [each.changes[-1].after for each in rig.transactions()][-1] == {"id": 7, "v": "lost"}
 
 
 @pytest.mark.urs("M2.6")
