@@ -37,14 +37,26 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+HEAD = ("Lot", "Cause", "Path", "Result", "Read back from the ERP", "Seconds", "")
+NAMED = ("in_flight", "escaped")
+"""Outcomes whose documents a person must look at; the others need only their quantity."""
+
+
 def shares_told(shares: Iterable[Mapping[str, Any]]) -> str:
-    """The quantities of an ack in a few words."""
-    told = []
+    """The quantities of an ack in a few words, one part per outcome."""
+    totals: dict[tuple[str, str], float] = {}
+    documents: dict[str, list[str]] = {}
     for share in shares:
-        where = share["document"] or share["place"]
-        quantity = f"{float(share['quantity']):g} {share['unit']}".strip()
-        told.append(f"{quantity} {share['outcome']}" + (f" ({where})" if where else ""))
-    return ", ".join(told)
+        kind = (share["outcome"], share["unit"])
+        totals[kind] = totals.get(kind, 0.0) + float(share["quantity"])
+        place = share["place"] if share["outcome"] == "escaped" else ""
+        told = f"{place}: {share['document']}" if place else share["document"]
+        documents.setdefault(share["outcome"], []).append(told)
+    parts = []
+    for (outcome, unit), quantity in totals.items():
+        where = f" ({', '.join(documents[outcome])})" if outcome in NAMED else ""
+        parts.append(f"{quantity:g} {unit} {outcome}{where}")
+    return ", ".join(parts)
 
 
 def path_told(number: str, parents: Mapping[str, str]) -> str:
@@ -59,13 +71,15 @@ def inspection_table(
     cause: str, expected: Sequence[Expected], seen: Mapping[str, Seen], parents: Mapping[str, str]
 ) -> Outcome:
     """The failed inspection's table: each lot, cause, path, result, seconds."""
-    rows: list[list[str]] = [["Lot", "Cause", "Path", "Read back from the ERP", "Seconds", ""]]
+    rows: list[list[str]] = [
+        ["Lot", "Cause", "Path", "Result", "Read back from the ERP", "Seconds", ""]
+    ]
     right = True
     for wanted in expected:
         ack = seen.get(wanted.lot)
         if ack is None:
             well = wanted.result == "free"
-            rows.append([wanted.lot, "-", "-", "free, not touched", "-", "ok" if well else "WRONG"])
+            rows.append([wanted.lot, "-", "-", "free", "-", "-", "ok" if well else "WRONG"])
         else:
             well = fits(wanted, ack)
             rows.append(
@@ -73,8 +87,9 @@ def inspection_table(
                     wanted.lot,
                     cause,
                     path_told(wanted.lot, parents),
-                    f"{ack.result}: {shares_told(ack.ack['shares'])}",
-                    f"{ack.total_seconds:.2f}",
+                    ack.result,
+                    shares_told(ack.ack["shares"]),
+                    f"{ack.total_seconds:.1f}",
                     "ok" if well else f"WRONG, expected {wanted.result}",
                 ]
             )
@@ -116,9 +131,9 @@ def timings(cause: str, expected: Sequence[Expected], seen: Mapping[str, Seen]) 
 
 def case_table(seen: Mapping[str, Seen]) -> str:
     """The table of a person's own case."""
-    rows = [["Lot", "Read back from the ERP", "Seconds"]]
+    rows = [["Lot", "Result", "Read back from the ERP", "Seconds"]]
     rows += [
-        [number, f"{ack.result}: {shares_told(ack.ack['shares'])}", f"{ack.total_seconds:.2f}"]
+        [number, ack.result, shares_told(ack.ack["shares"]), f"{ack.total_seconds:.1f}"]
         for number, ack in sorted(seen.items(), key=lambda item: item[1].read_back_at)
     ]
     return columns(rows)
