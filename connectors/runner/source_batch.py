@@ -170,7 +170,7 @@ class Batch:
             "partition": "0",
             "offset": row.position,
             "timestamp": str(clock.now_ms()),
-            "group": self._config.source,
+            "group": self._topics.component,
             "stage": "source",
             "error": "Poison",
             "code": row.code,

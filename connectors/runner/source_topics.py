@@ -42,7 +42,9 @@ class SourceTopics:
         self._connection = connection
         self._registry = registry
         self._partitions: dict[str, int] = {}
-        self._dead = dead_letter_spec(f"{connection.group}-{config.source}", connection)
+        self.component = f"{connection.group}-{config.source}"
+        """Who the dead letters are of."""
+        self._dead = dead_letter_spec(self.component, connection)
         self._offsets = cdc_offsets_spec(connection)
         self._input = topic_spec(TRANSLATE_INPUT, connection)
 

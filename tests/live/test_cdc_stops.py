@@ -198,6 +198,7 @@ def test_a_row_that_cannot_be_carried_costs_one_row(rig: Rig) -> None:
     assert (number.key or b"").endswith(b":2")
     assert b"public.other" in (number.header("lotgate-dlq-topic") or b"")
     assert number.header("lotgate-dlq-message")
+    assert number.header("lotgate-dlq-group") == b"lotgate-erp"
 
 
 @pytest.mark.urs("M2.6")
