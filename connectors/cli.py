@@ -91,6 +91,9 @@ def connect(name: str, *, place_open: bool) -> None:
     importlib.import_module("connectors.registry").run(name, place_open=place_open)
 
 
+cli.places["cdc"] = ("connectors.positions:cdc", "A source's position: look at it or forget it.")
+
+
 def main() -> None:
     """The console script."""
     cli(prog_name="lotgate", obj=local_defaults)

@@ -68,13 +68,7 @@ def run(name: str, *, place_open: bool = False) -> None:
     Raises:
         Misconfigured: The name is unknown, or its settings or its surroundings are not right.
     """
-    connector = CONNECTORS.get(name)
-    if connector is None:
-        raise Misconfigured(
-            f"there is no connector {name!r}",
-            code="unknown_connector",
-            advice=f"use one of: {', '.join(CONNECTORS)}",
-        )
+    connector = connector_of(name)
     asyncio.run(until_stopped(_work(name, connector, place_open=place_open)))
 
 
@@ -91,30 +85,49 @@ def _work(name: str, connector: Connector, *, place_open: bool) -> Coroutine[Any
 def source(name: str, connector: Connector) -> Coroutine[Any, Any, None]:
     """A database read through logical replication."""
     settings = load(SourceSettings)
-    dsn = secret("LOTGATE_SOURCE_DSN", settings.source_dsn, settings.source_dsn_file)
-    configure_logging(f"connect {name}", form=settings.log_format, secrets=(dsn,))
+    config = source_config(connector, settings)
+    configure_logging(f"connect {name}", form=settings.log_format, secrets=(config.dsn,))
     arm(settings.fault)
     connection = settings.connection()
-    config = SourceConfig(
+    return run_source(config, connection, shipped_codec(settings.registry_url, connection))
+
+
+def source_config(connector: Connector, settings: SourceSettings) -> SourceConfig:
+    """What a source is told, from the table above and what the operator set."""
+    return SourceConfig(
         source=connector.system,
         translator=settings.source_translator or connector.translator,
         site=settings.source_site,
-        dsn=dsn,
+        dsn=secret("LOTGATE_SOURCE_DSN", settings.source_dsn, settings.source_dsn_file),
         slot=settings.source_slot or f"lotgate_{connector.system}",
         publication=settings.source_publication,
-        partition=connector.partition
-        if settings.source_partition < 0
-        else settings.source_partition,
+        partition=given if (given := settings.source_partition) >= 0 else connector.partition,
         provision=settings.provision,
         version=version("lotgate"),
     )
-    return run_source(config, connection, shipped_codec(settings.registry_url, connection))
+
+
+def connector_of(name: str) -> Connector:
+    """The connector of a name.
+
+    Raises:
+        Misconfigured: There is none.
+    """
+    connector = CONNECTORS.get(name)
+    if connector is None:
+        raise Misconfigured(
+            f"there is no connector {name!r}",
+            code="unknown_connector",
+            advice=f"use one of: {', '.join(CONNECTORS)}",
+        )
+    return connector
 
 
 def hold(name: str, connector: Connector, *, place_open: bool) -> Coroutine[Any, Any, None]:
     """A system in which holds are placed."""
     settings = load(HoldSettings)
-    configure_logging(f"connect {name}", form=settings.log_format)
+    key = settings.erp_key.get_secret_value() if settings.erp_key else ""
+    configure_logging(f"connect {name}", form=settings.log_format, secrets=(key,))
     arm(settings.fault)
     connection = settings.connection()
     config = SinkConfig(
@@ -123,13 +136,16 @@ def hold(name: str, connector: Connector, *, place_open: bool) -> Coroutine[Any,
         prefix=settings.prefix,
         enforcement=Enforcement(settings.enforce),
         place_open=place_open or settings.place_open,
+        instance_id=settings.instance_id,
         build=version("lotgate"),
     )
     sink = TrytonSink(
         TrytonConfig(
             url=settings.erp_url,
             key_file=settings.erp_key_file,
-            key=settings.erp_key.get_secret_value() if settings.erp_key else "",
+            key=key,
+            company=settings.erp_company,
+            quarantine=settings.erp_quarantine,
             target=connector.system,
             timeout_s=settings.erp_timeout_s,
             cancel_shipments=settings.cancel_shipments,

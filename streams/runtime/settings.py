@@ -127,6 +127,11 @@ class HoldSettings(CommonSettings):
     erp_key: SecretStr | None = Field(None, description="REST key of the ERP user that holds lots.")
     erp_key_file: Path | None = Field(None, description="File that holds the key.")
     erp_timeout_s: float = Field(30.0, gt=0, description="Time-out of one call to the ERP.")
+    erp_company: int = Field(1, ge=1, description="Id of the company whose stock is meant.")
+    erp_quarantine: str = Field("QUA", description="Code of the quarantine location.")
+    instance_id: str = Field(
+        "0", description="Stable name of this instance; needed when several run for one target."
+    )
     enforce: Literal["observe", "propose", "enforce"] = Field(
         "observe", description="observe (reads only), propose or enforce."
     )

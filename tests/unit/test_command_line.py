@@ -96,3 +96,9 @@ def test_settings_lists_every_variable(runner: CliRunner) -> None:
     shown = json.loads(runner.invoke(cli, ["settings", "--json"]).output)
     assert {"variable", "processes", "default", "meaning"} == set(shown[0])
     assert any(row["variable"] == "LOTGATE_ENFORCE" for row in shown)
+
+
+def test_the_position_of_something_that_is_no_source_is_refused(runner: CliRunner) -> None:
+    result = runner.invoke(cli, ["cdc", "position", "erp-hold"])
+    assert result.exit_code == 2
+    assert "erp-hold reads no database" in result.stderr

@@ -23,8 +23,7 @@ def begin_again(settings: PostgresSettings) -> str:
     """Advice that takes a new snapshot."""
     return (
         f"to begin again with a new snapshot: SELECT pg_drop_replication_slot('{settings.slot}') "
-        f"where the slot still exists, delete the stored position of source {settings.source} "
-        "(a record without value under its key on the positions topic), and start it"
+        f"where the slot still exists, `lotgate cdc forget {settings.source}-cdc`, and start it"
     )
 
 
