@@ -35,6 +35,7 @@ check: lint types arch ## all that a commit must pass
 	$(BIN)/pytest tests/unit tests/golden
 
 test: setup ## set up what the tests need and run them all
+	@PYTHONPATH=deploy/local $(BIN)/python -m localstack
 	$(BIN)/pytest tests --ignore=tests/bench --ignore=tests/storm
 
 demo: setup ## the main job on real parts; leaves the stack running

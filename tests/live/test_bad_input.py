@@ -17,6 +17,8 @@ from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec
 from streams.contracts.registry import ConfluentRegistry
 from streams.contracts.topics import NONCONFORMITIES
+from streams.engine import read_partition
+from streams.runtime.connection import KafkaConnection
 from tests.live.facts import a_nonconformity
 from tests.parts import temporary_stack
 
@@ -94,7 +96,20 @@ def test_bad_records_and_rows_become_dead_letters_and_the_next_events_flow(demo:
     assert_kept(letter, "quality.nonconformity.events", where_truncated, "truncated_body")
     row = next(letter for letter in found if "nc_lot" in letter["message"])
     assert row["original_topic"] == "lotgate-translate-input"
+    assert (row["code"], "Next: " in row["message"]) == ("lot_without_number", True)
+    assert bytes(row["record_value"]) == record_at(demo, row)
     assert demo.watch.acks()["R-002"].result == "contained"
+
+
+def record_at(demo: Demo, letter: dict[str, Any]) -> bytes | None:
+    """The bytes that lie at the position which a dead letter names."""
+    connection = KafkaConnection(demo.stack.addresses().bootstrap)
+    topic, partition = letter["original_topic"], letter["original_partition"]
+    for record in read_partition(connection, topic, partition, offset=letter["original_offset"]):
+        if record is not None:
+            assert record.offset == letter["original_offset"]
+            return record.value
+    return None
 
 
 def assert_kept(letter: dict[str, Any], topic: str, position: tuple[int, int], code: str) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import httpx
+import orjson
 import pytest
 from demo import pipeline
+from demo.doctor import examine
 from demo.run import Demo
+from demo.summary import held_stock_request
 from localstack import PlainReport, Stack, scenario
 
 from tests.live.main_job import assert_inspection_ended, hold_documents, quarantined
@@ -17,6 +21,11 @@ from tests.parts import temporary_stack
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.evidence_report import Artefact
+
+AT_WORK_FROM_THE_COMMIT = ("worker", "erp-cdc", "broker")
+"""Their part is over within a tenth of a second, so they die as soon as the row is committed."""
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +46,24 @@ def demo(job_stack: Stack) -> Iterator[Demo]:
 
 
 @pytest.mark.urs("M4.1", "M7.6", "X1")
-def test_a_failed_inspection_holds_the_lot_and_everything_made_from_it(demo: Demo) -> None:
+def test_a_failed_inspection_holds_the_lot_and_everything_made_from_it(
+    demo: Demo, artefact: Artefact
+) -> None:
     outcome = demo.failed_inspection()
+    keep(demo, artefact, outcome.table)
     assert outcome.right, outcome.table
     assert_inspection_ended(demo)
+    assert_the_erp_itself_shows_the_held_goods(demo)
     assert_the_shipper_cannot_move_what_is_contained(demo)
+    assert_the_doctor_finds_what_is_not_well(demo)
 
 
 @pytest.mark.urs("M4.1", "M5.4")
-def test_a_hold_waits_for_its_lot_and_ends_only_with_a_signature(demo: Demo) -> None:
+def test_a_hold_waits_for_its_lot_and_ends_only_with_a_signature(
+    demo: Demo, artefact: Artefact
+) -> None:
     outcome = demo.held_on_arrival()
+    keep(demo, artefact, outcome.table)
     assert outcome.right, outcome.table
     assert quarantined(demo) == {}
     states = {document.reference.split(":")[0]: document for document in hold_documents(demo)}
@@ -89,6 +106,14 @@ def test_a_killed_qms_source_misses_nothing(demo: Demo) -> None:
     assert len(references) == 1
 
 
+def keep(demo: Demo, artefact: Artefact, table: str) -> None:
+    """What a validation person wants to see of the run: the table, the ERP's rows, the acks."""
+    artefact("table.txt", table)
+    artefact("erp-hold-documents.json", orjson.dumps(hold_documents(demo)))
+    acks = {number: seen.ack for number, seen in demo.watch.acks().items()}
+    artefact("acks.json", orjson.dumps(acks))
+
+
 def kill_and_start_again(demo: Demo, victim: str) -> None:
     """kill -9 a process, then start it again as a supervisor would."""
     demo.stack.kill(victim, signal.SIGKILL)
@@ -108,3 +133,21 @@ def assert_the_shipper_cannot_move_what_is_contained(demo: Demo) -> None:
             assert not shipper.ships(wanted.lot, wanted.product), f"{wanted.lot} moved"
     assert quarantined(demo) == before
     assert contained
+
+
+def assert_the_erp_itself_shows_the_held_goods(demo: Demo) -> None:
+    """The request that the demo prints for `curl` answers without our code."""
+    request = held_stock_request(demo.stack.addresses())
+    answer = httpx.get(request.url, headers=request.headers(), timeout=60)
+    assert answer.status_code == 200, answer.text
+    shown = {move["lot"]["number"] for move in answer.json()}
+    assert shown == {w.lot for w in scenario.EXPECTED if w.contained and w.level is not None}
+
+
+def assert_the_doctor_finds_what_is_not_well(demo: Demo) -> None:
+    """All is well; then one process is stopped, and exactly that is found, with its log."""
+    assert [found for found in examine(demo.stack) if not found.well] == []
+    demo.stack.stop("evidence")
+    wrong = [found for found in examine(demo.stack) if not found.well]
+    assert [found.name for found in wrong] == ["evidence"]
+    assert str(demo.stack.process("evidence").log) in wrong[0].advice

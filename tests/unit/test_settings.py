@@ -110,3 +110,10 @@ def test_every_setting_of_every_process_is_described() -> None:
     assert all(meaning for _, _, _, meaning in described())
     assert {name for name, *_ in described()} == known_variables()
     assert all(process.model_config.get("frozen") for process in PROCESSES)
+
+
+def test_a_target_that_nobody_configured_is_only_observed() -> None:
+    settings = load(HoldSettings, environment={**BASE, "LOTGATE_ERP_URL": "http://erp/plant"})
+    assert settings.enforce == "observe"
+    assert not settings.place_open
+    assert not settings.cancel_shipments

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from localstack import Addresses
     from localstack.scenario import Expected
@@ -139,9 +140,49 @@ def case_table(seen: Mapping[str, Seen]) -> str:
     return columns(rows)
 
 
+@dataclass(frozen=True)
+class HeldStockRequest:
+    """A request to the ERP's own REST API that shows the held goods.
+
+    Attributes:
+        url: With the search for finished moves into quarantine.
+        context: Tryton's context header: the company.
+        key_file: Holds the key of the request.
+    """
+
+    url: str
+    context: str
+    key_file: Path
+
+    def headers(self) -> dict[str, str]:
+        """The headers, with the key."""
+        key = self.key_file.read_text(encoding="utf-8").strip()
+        return {"Authorization": f"Bearer {key}", "X-Tryton-Context": self.context}
+
+    def as_curl(self) -> str:
+        """The request as a person types it; the key stays in its file."""
+        return (
+            f'curl -s -H "Authorization: Bearer $(cat {self.key_file})"'
+            f" -H 'X-Tryton-Context: {self.context}' '{self.url}'"
+        )
+
+
+def held_stock_request(addresses: Addresses) -> HeldStockRequest:
+    """The request that the demo prints."""
+    erp = f"{addresses.erp_url.rstrip('/')}/{addresses.erp_database}"
+    domain = base64.urlsafe_b64encode(b'[["to_location.code","=","QUA"],["state","=","done"]]')
+    fields = "&".join(
+        f"f={name}" for name in ("lot.number", "quantity", "from_location.name", "to_location.name")
+    )
+    return HeldStockRequest(
+        f"{erp}/rest/model/stock.move?d={domain.decode()}&{fields}",
+        base64.urlsafe_b64encode(b'{"company": 1}').decode(),
+        addresses.holdbot_key_file,
+    )
+
+
 def closing_words(addresses: Addresses, *, right: bool) -> str:
     """Three things to press, and how to stop."""
-    erp = f"{addresses.erp_url.rstrip('/')}/{addresses.erp_database}"
     verdict = (
         "Every expected result was read back from the ERP."
         if right
@@ -154,21 +195,7 @@ def closing_words(addresses: Addresses, *, right: bool) -> str:
       your own case: fail an inspection of any lot (`lotgate demo lots` lists them)
   .venv/bin/lotgate tail inventory.hold.acks --since 10m
       what was read back, decoded; add --key PLANT1/FG-DEVICE/D-001 for one lot
-  {held_stock_request(erp, str(addresses.holdbot_key_file))}
+  {held_stock_request(addresses).as_curl()}
       the ERP's own answer, without our code: the transfers that hold the goods
 
-`make down` stops it, `make purge` removes it."""
-
-
-def held_stock_request(erp: str, key_file: str) -> str:
-    """A request to the ERP's own REST API that shows the held stock."""
-    domain = base64.urlsafe_b64encode(b'[["to_location.code","=","QUA"],["state","=","done"]]')
-    fields = "&".join(
-        f"f={name}" for name in ("lot.number", "quantity", "from_location.name", "to_location.name")
-    )
-    context = base64.urlsafe_b64encode(b'{"company": 1}').decode()
-    return (
-        f'curl -s -H "Authorization: Bearer $(cat {key_file})"'
-        f' -H "X-Tryton-Context: {context}"'
-        f" '{erp}/rest/model/stock.move?d={domain.decode()}&{fields}'"
-    )
+`lotgate trace lot D-001` tells one lot's story. `make down` stops all, `make purge` removes it."""
