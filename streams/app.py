@@ -63,6 +63,7 @@ def engine_settings(settings: WorkerSettings) -> EngineSettings:
         transaction_timeout_ms=settings.transaction_timeout_ms,
         cycle_records=settings.cycle_records,
         cycle_floor_s=settings.cycle_floor_ms / 1000,
+        fault=settings.fault,
     )
 
 
