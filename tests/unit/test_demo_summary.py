@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from demo.summary import fits, inspection_table, path_told, shares_told
+from demo.summary import fits, inspection_table, path_told, quantile, shares_told
 from demo.watch import Seen
 from localstack.scenario import Expected
 
@@ -74,3 +74,8 @@ def test_only_outcomes_that_need_a_person_name_their_documents() -> None:
 
 def test_a_cycle_in_the_genealogy_ends_the_path() -> None:
     assert path_told("A", {"A": "B", "B": "A"}) == "B > A"
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, 2.0), (0.99, 4.0), (0.25, 1.0), (0.0, 1.0)])
+def test_quantiles_are_values_that_were_seen(share: float, expected: float) -> None:
+    assert quantile([1.0, 2.0, 3.0, 4.0], share) == expected

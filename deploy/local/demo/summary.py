@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import statistics
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -118,16 +118,21 @@ def timings(cause: str, expected: Sequence[Expected], seen: Mapping[str, Seen]) 
     found = [seen[wanted.lot] for wanted in expected if wanted.lot in seen]
     if not found:
         return "No read-back was seen."
-    named = min(found, key=lambda ack: ack.pipeline_seconds)
-    own = sorted(ack.pipeline_seconds for ack in found)
+    own = sorted(ack.pipeline_seconds * 1000 for ack in found)
     erp = sorted(ack.total_seconds - ack.pipeline_seconds for ack in found)
     return (
-        f"{cause}: commit of the row to the first command {named.pipeline_seconds * 1000:.0f} ms,"
-        f" to the last of {len(found)} commands {own[-1] * 1000:.0f} ms"
-        f" (median {statistics.median(own) * 1000:.0f} ms): Lotgate's own part.\n"
-        f"Command to verified read-back {erp[0]:.1f} to {erp[-1]:.1f} s: waiting for the ERP"
-        f" included. Commit to the last read-back {max(a.total_seconds for a in found):.1f} s."
+        f"{cause}, Lotgate's own part, commit of the row to the command on its topic: {own[0]:.0f} ms"
+        f" for the first, p50 {quantile(own, 0.5):.0f} ms, p99 {quantile(own, 0.99):.0f} ms over"
+        f" {len(own)} (aim at idle: 100 and 400 ms).\n"
+        f"The ERP's part, command to verified read-back: {erp[0]:.1f} to {erp[-1]:.1f} s, waiting"
+        f" for one another included. Commit to the last read-back:"
+        f" {max(ack.total_seconds for ack in found):.1f} s (aim: 15 s)."
     )
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The nearest-rank quantile of values in order; of few values the highest is their p99."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def case_table(seen: Mapping[str, Seen]) -> str:
