@@ -18,7 +18,7 @@ from tests.laws.hold_facts import edge, inspection, lot, nonconformity
 from tests.laws.hold_histories import TARGETS, deliver, histories, shuffled
 from tests.laws.hold_oracle import Fact, Held, Oracle, ever_edges, live_edges, open_seeds
 
-pytestmark = pytest.mark.urs("M4.1")
+pytestmark = pytest.mark.urs("M4.1", "X1", "X7")
 
 SEEDS = st.integers(0, 2**32)
 LAW = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.live.tryton_goods import Ground
 
+pytestmark = pytest.mark.urs("M4.1", "M8.6", "X1", "X8")
+
 LONGEST = 60
 """More calls than one command may take."""
 
@@ -79,7 +81,7 @@ async def died(
     return False
 
 
-@pytest.mark.urs("M4.1")
+@pytest.mark.urs("M4.4")
 async def test_repeating_a_command_changes_nothing(target: TrytonCase) -> None:
     number = target.lot()
     for _ in range(3):
@@ -92,6 +94,7 @@ async def test_repeating_a_command_changes_nothing(target: TrytonCase) -> None:
         assert (target.held(number), target.free(number)) == (0, 13)
 
 
+@pytest.mark.urs("M4.4")
 async def test_both_ways_resume_after_death_at_any_call(target: TrytonCase) -> None:
     deaths = {HoldAction.HOLD: 0, HoldAction.RELEASE: 0}
     for point in range(1, LONGEST):

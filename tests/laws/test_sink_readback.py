@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from connectors.sinks.tryton.reading.picture import (
 from connectors.sinks.tryton.reading.shares import disposition_of, shares_of
 from streams.model.facts import Disposition
 from streams.model.hold import AckResult, HoldAction, Prior, Share
+
+pytestmark = pytest.mark.urs("M4.1", "X1")
 
 QUA = Place(10, "QUA", "storage")
 INSIDE = (Place(3, "STO", "storage"), Place(1, "IN", "storage"), Place(2, "OUT", "storage"), QUA)

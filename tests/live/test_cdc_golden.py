@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from streams.engine import Record
 
-pytestmark = pytest.mark.urs("M3.1")
+pytestmark = pytest.mark.urs("M3.1", "M5.6")
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "debezium"
 CASES: list[dict[str, Any]] = json.loads((GOLDEN / "cases.json").read_text())

@@ -145,12 +145,14 @@ def test_a_table_that_leaves_the_publication_stops_the_source(rig: Rig) -> None:
     assert "lacks public.item" in failure.message
 
 
+@pytest.mark.urs("M4.4")
 def test_two_sources_may_not_share_a_partition_of_positions(rig: Rig) -> None:
     _once(rig)
     assert _stop(rig, source="qms").code == "source_partition"
     assert _stop(rig, partition=400).code == "source_partition"
 
 
+@pytest.mark.urs("M5.6")
 def test_an_idle_slot_follows_the_log_of_other_databases(rig: Rig, database: Addresses) -> None:
     confirmed = (
         "select confirmed_flush_lsn - '0/0'::pg_lsn from pg_replication_slots "
@@ -223,7 +225,7 @@ def test_unchanged_large_values_and_formless_ones_are_named(rig: Rig) -> None:
     assert last.after == {"id": 1, "n": 2, "d": "infinity"}
 
 
-@pytest.mark.urs("M4.5")
+@pytest.mark.urs("M4.5", "M5.6")
 def test_columns_may_come_and_go_and_a_changed_type_stops_by_name(rig: Rig) -> None:
     with rig.running() as running:
         until(lambda: running.health.state == "reading", "the start")

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from localstack import Stack
 
+pytestmark = pytest.mark.urs("M4.4")
+
 NUMBERS = count(1)
 COMPACT = {"cleanup.policy": "compact", "max.message.bytes": "2097152"}
 

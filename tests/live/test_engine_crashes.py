@@ -14,6 +14,8 @@ from tests.live.engine_lab import assert_exact, borrowed, inspections
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.urs("M4.4")
+
 EVENTS = inspections(2_000)
 CYCLE_POINTS = {
     "after_poll": "after_poll:4",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from streams.engine import Record
     from tests.live.engine_lab import Lab
 
+pytestmark = pytest.mark.urs("M3.3", "M4.4")
+
 EVENTS = inspections(1_000)
 NEXT = 10_000
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -16,6 +17,8 @@ from tests.live.engine_lab import PARTITIONS, ROOT, assert_exact, borrowed, insp
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.urs("M4.4")
 
 EVENTS = inspections(3_000)
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from tests.evidence_report import Artefact
 
+pytestmark = pytest.mark.urs("M6.2")
+
 
 @pytest.fixture
 def lab(
@@ -49,7 +51,7 @@ def stored(lab: Lab, number: int) -> Callable[[], bool]:
     return lambda: lab.count("events") >= number
 
 
-@pytest.mark.urs("M6.2", "M7.6")
+@pytest.mark.urs("M7.6")
 def test_a_lot_is_traced_from_the_database_row_to_the_read_back(
     lab: Lab, artefact: Artefact
 ) -> None:
@@ -105,7 +107,6 @@ def test_a_death_around_the_commit_stores_every_record_once(lab: Lab, point: str
     assert lab.count("duplicates") == 0
 
 
-@pytest.mark.urs("M6.2")
 def test_the_store_can_be_dropped_and_is_rebuilt_the_same(lab: Lab) -> None:
     events = history()
     lab.produce(events)
@@ -235,6 +236,7 @@ def test_a_writer_that_was_replaced_without_noticing_stores_nothing(lab: Lab) ->
     heir.close()
 
 
+@pytest.mark.urs("M3.3")
 def test_an_event_that_the_database_refuses_costs_only_itself(lab: Lab) -> None:
     writer = store(lab)
     fact = lot_fact(RAW, Row("erp", "stock_lot", 3, 1))

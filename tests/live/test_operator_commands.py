@@ -84,6 +84,7 @@ def test_tail_shows_bytes_that_nobody_can_decode_and_names_a_missing_topic(lab: 
     assert run(lab, "tail", "x", "--since", "yesterday").exit_code == 2
 
 
+@pytest.mark.urs("M3.1")
 def test_tail_follows_what_is_committed_later(lab: Lab) -> None:
     arrived: list[str] = []
     topic = lab.name(HOLD_ACKS)
@@ -132,6 +133,7 @@ def test_trace_tells_the_story_in_text_and_json(lab: Lab) -> None:
     assert "no event" in unknown.stderr
 
 
+@pytest.mark.urs("M6.2")
 def test_what_cannot_be_reached_is_said_with_exit_code_5(lab: Lab) -> None:
     away = lab.dsn.replace("127.0.0.1", "127.0.0.1:1,127.0.0.1:2", 1)
     closed = run(lab, "trace", "lot", "R-001", evidence_dsn="postgresql://x@127.0.0.1:1/evidence")
@@ -211,6 +213,7 @@ def test_a_row_of_a_source_cannot_be_replayed_and_says_what_to_do(lab: Lab) -> N
         assert "correct the row in its system" in refused.stderr
 
 
+@pytest.mark.urs("M3.3")
 def test_a_fuse_is_reset_and_what_is_not_there_is_exit_code_3(lab: Lab) -> None:
     done = run(lab, "dlq", "fuse", "reset", "inventory.lot.events", "2", "--reason", "new build")
     assert done.exit_code == 0, done.output

@@ -100,6 +100,7 @@ def test_a_fresh_plant_has_no_slot_and_no_trace_of_the_last(stack: Stack, plant:
         assert left.fetchone() == (0,)
 
 
+@pytest.mark.urs("M3.6")
 def test_the_reader_sees_published_tables_and_no_passwords(stack: Stack, plant: Plant) -> None:
     del plant
     with psycopg.connect(stack.addresses().erp_dsn, autocommit=True) as reader:

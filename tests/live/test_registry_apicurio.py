@@ -17,6 +17,8 @@ from streams.contracts.wire.schema_tree import self_contained, shape
 from streams.errors import Misconfigured, Poison
 from tests.unit.contract_samples import COMMAND
 
+pytestmark = pytest.mark.urs("M4.5")
+
 
 def record(subject: str, *fields: dict[str, Any]) -> dict[str, Any]:
     return {"type": "record", "name": f"live.{subject}", "fields": list(fields)}
@@ -102,7 +104,7 @@ def test_two_who_register_at_once_get_one_id(client: ConfluentRegistry) -> None:
     assert len(set(given)) == 1
 
 
-@pytest.mark.urs("M3.1", "M4.5")
+@pytest.mark.urs("M3.1")
 def test_every_contract_is_published_and_then_only_looked_up(client: ConfluentRegistry) -> None:
     topics = (*PUBLIC, *INTERNAL)
     catalog = Catalog.load()

@@ -17,6 +17,8 @@ from tests.live.tryton_goods import HOUSING, IN, OUT, Colleague, Ground, command
 if TYPE_CHECKING:
     from streams.model.hold import HoldCommand
 
+pytestmark = pytest.mark.urs("M4.1")
+
 
 async def done(ground: Ground, order: HoldCommand, **settings: Any) -> Observation:
     """Apply a command and read back."""
@@ -32,7 +34,6 @@ def shares(seen: Observation) -> set[tuple[str, Decimal, str]]:
     return {(share.outcome, share.quantity, share.place) for share in seen.shares}
 
 
-@pytest.mark.urs("M4.1")
 async def test_a_free_lot_is_contained(erp: Ground, shipper: Colleague) -> None:
     number = shipper.lot(10.5)
     seen = await done(erp, command(number))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from localstack import Stack
 
+pytestmark = pytest.mark.urs("M4.1", "M4.4")
+
 POINTS = (
     "after_poll",
     "before_call",
@@ -44,7 +46,6 @@ def process(bench: Bench, erp: Ground, folder: Path, fault: str) -> subprocess.P
     return subprocess.Popen([sys.executable, "-m", "tests.live.sink_process", json.dumps(told)])
 
 
-@pytest.mark.urs("M4.1")
 def test_death_between_any_two_steps_doubles_and_loses_nothing(
     broker: str, erp: Ground, shipper: Colleague, tmp_path: Path
 ) -> None:
@@ -73,6 +74,7 @@ def test_death_between_any_two_steps_doubles_and_loses_nothing(
     bench.close()
 
 
+@pytest.mark.urs("M3.5")
 @pytest.mark.parametrize("killed", [("erp", 2), ("broker", 1)], ids=["erp", "broker"])
 async def test_a_part_killed_in_the_middle_delays_and_doubles_nothing(
     stack: Stack,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from streams.engine import Record
 
+pytestmark = pytest.mark.urs("M4.1")
+
 TRANSFERS = "/rest/model/stock.shipment.internal"
 
 
@@ -49,7 +51,6 @@ def told(letter: Record) -> dict[str, str]:
     }
 
 
-@pytest.mark.urs("M4.1")
 async def test_hold_and_release_are_acked_with_what_was_read(
     bench: Bench, erp: Ground, shipper: Colleague
 ) -> None:
@@ -84,7 +85,7 @@ REFUSALS = {
 }
 
 
-@pytest.mark.urs("M4.1")
+@pytest.mark.urs("M3.3")
 async def test_a_permanent_refusal_is_one_dead_letter_and_others_flow(
     bench: Bench, erp: Ground, double: Double, shipper: Colleague
 ) -> None:
@@ -119,6 +120,7 @@ async def test_a_permanent_refusal_is_one_dead_letter_and_others_flow(
         assert erp.balance(refused[name]) == {"STO": 10}
 
 
+@pytest.mark.urs("M3.3")
 async def test_a_refusal_at_one_place_leaves_the_others_held_and_says_so(
     bench: Bench, erp: Ground, double: Double, shipper: Colleague
 ) -> None:
@@ -140,6 +142,7 @@ async def test_a_refusal_at_one_place_leaves_the_others_held_and_says_so(
     assert erp.balance(number) == {"QUA": 6, "IN": 4}
 
 
+@pytest.mark.urs("M3.3")
 async def test_a_call_without_an_answer_is_read_again_and_resumed(
     bench: Bench, erp: Ground, double: Double, shipper: Colleague
 ) -> None:
@@ -168,6 +171,7 @@ async def test_a_call_without_an_answer_is_read_again_and_resumed(
         assert erp.balance(lot) == {"QUA": 10}
 
 
+@pytest.mark.urs("M3.3", "M3.5")
 async def test_an_outage_fills_no_dead_letters_and_other_partitions_flow(
     bench: Bench, erp: Ground, double: Double, shipper: Colleague
 ) -> None:
@@ -188,6 +192,7 @@ async def test_an_outage_fills_no_dead_letters_and_other_partitions_flow(
     assert bench.letters() == []
 
 
+@pytest.mark.urs("M4.4")
 async def test_two_processes_share_the_work_and_ack_each_command_once(
     bench: Bench, erp: Ground, shipper: Colleague
 ) -> None:
@@ -207,6 +212,7 @@ async def test_two_processes_share_the_work_and_ack_each_command_once(
     assert bench.letters() == []
 
 
+@pytest.mark.urs("M3.3")
 async def test_what_cannot_be_decoded_is_a_dead_letter_and_what_is_unknown_is_not(
     bench: Bench, erp: Ground, shipper: Colleague
 ) -> None:
@@ -295,6 +301,7 @@ async def test_a_key_that_the_erp_refuses_stops_the_start(
     assert refused.value.code == "erp_denied"
 
 
+@pytest.mark.urs("M3.3")
 async def test_a_key_that_goes_bad_stops_the_loop_before_the_topic_is_emptied(
     bench: Bench, erp: Ground, double: Double, shipper: Colleague
 ) -> None:

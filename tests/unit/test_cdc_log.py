@@ -29,6 +29,8 @@ from streams.model.ids import derived_id
 if TYPE_CHECKING:
     from connectors.base import Change
 
+pytestmark = pytest.mark.urs("M2.6", "M4.4")
+
 SCHEMA = Catalog.load().schema("lotgate.cdc.SourceTransaction")
 SETTINGS = PostgresSettings("erp", "tryton", "P1", "", "slot", "pub", version="1")
 COLUMNS = (RelationColumn("id", 23, -1, flagged=True), RelationColumn("v", 25, -1, flagged=False))
@@ -176,6 +178,7 @@ def test_a_transaction_cut_at_any_chunk_goes_on_without_gap_or_repeat(
     assert whole[-1].position.fields == {"phase": "stream", "lsn": 508}
 
 
+@pytest.mark.urs("M3.3")
 def test_a_bad_row_is_dead_and_its_neighbours_live() -> None:
     bad = b"I" + struct.pack(">I", 1) + b"N" + tuple_of(b"no number", b"v")
     (change,) = changes(

@@ -12,6 +12,8 @@ from streams.contracts.catalog import Catalog
 from streams.contracts.wire.schema_tree import inline, self_contained, shape, title_of
 from streams.errors import Misconfigured
 
+pytestmark = pytest.mark.urs("M4.5")
+
 
 def record(name: str, **fields: Any) -> dict[str, Any]:
     return {

@@ -39,13 +39,14 @@ from tests.unit.contract_user_type import (
     prepared,
 )
 
+pytestmark = pytest.mark.urs("M3.1")
+
 
 @pytest.fixture(scope="module")
 def codec(tmp_path_factory: pytest.TempPathFactory) -> Codec:
     return prepared(tmp_path_factory.mktemp("registry") / "r.json")
 
 
-@pytest.mark.urs("M3.1")
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 def test_an_event_survives_the_wire_and_an_oracle_reads_the_same(
     codec: Codec, topic: Topic[Any]

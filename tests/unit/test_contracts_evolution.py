@@ -13,6 +13,8 @@ from streams.contracts.file_registry import FileRegistry
 from streams.contracts.registry import FULL_TRANSITIVE
 from streams.errors import Misconfigured, Poison
 
+pytestmark = pytest.mark.urs("M4.5")
+
 
 def record(*fields: Any, name: str = "u.R", **more: Any) -> dict[str, Any]:
     return {"type": "record", "name": name, "fields": list(fields), **more}
@@ -118,7 +120,6 @@ REFUSED = {
 }
 
 
-@pytest.mark.urs("M4.5")
 @pytest.mark.parametrize("case", ALLOWED)
 def test_a_change_that_both_sides_can_read(case: str) -> None:
     old, new = ALLOWED[case]
@@ -126,7 +127,6 @@ def test_a_change_that_both_sides_can_read(case: str) -> None:
     assert problems(new, old) == []
 
 
-@pytest.mark.urs("M4.5")
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_change_that_one_side_cannot_read_is_refused_with_its_place(case: str) -> None:
     old, new = REFUSED[case]

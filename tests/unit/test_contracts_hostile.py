@@ -33,6 +33,8 @@ from tests.unit.contract_user_type import (
     prepared,
 )
 
+pytestmark = pytest.mark.urs("M3.3")
+
 
 class CountingRegistry(FileRegistry):
     """A file registry that counts what it is asked."""
@@ -90,7 +92,6 @@ def test_a_text_that_is_no_plain_number_is_no_amount(codec: Codec, text: str) ->
     assert poison(codec, USER, changed) == "bad_value"
 
 
-@pytest.mark.urs("M3.3")
 def test_every_cut_of_a_record_is_called_truncated_or_not_framed(codec: Codec) -> None:
     payload = codec.encode(NONCONFORMITIES, SAMPLES["lotgate.quality.Nonconformity"])
     codes = [poison(codec, NONCONFORMITIES, payload[:size]) for size in range(len(payload))]

@@ -13,6 +13,8 @@ import pytest
 from streams.contracts.registry import ConfluentRegistry
 from streams.errors import LotgateError, Misconfigured, Poison, Transient
 
+pytestmark = pytest.mark.urs("M4.5")
+
 
 class Answers(ThreadingHTTPServer):
     """Answers every request with what the test says, and remembers the requests."""

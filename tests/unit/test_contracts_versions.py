@@ -22,6 +22,8 @@ from tests.unit.contract_user_type import (
     poison,
 )
 
+pytestmark = pytest.mark.urs("M4.5")
+
 
 @dataclass(frozen=True, slots=True)
 class First:
@@ -63,7 +65,6 @@ def versions(tmp_path: Path) -> tuple[Codec, Topic[First], Codec, Topic[Second]]
     return old_codec, old, new_codec, new
 
 
-@pytest.mark.urs("M4.5")
 def test_a_newer_build_reads_older_records_with_defaults(tmp_path: Path) -> None:
     old_codec, old, new_codec, new = versions(tmp_path)
     payload = old_codec.encode(old, First("n", NOON))
@@ -72,7 +73,6 @@ def test_a_newer_build_reads_older_records_with_defaults(tmp_path: Path) -> None
     assert poison(new_codec, new, payload + b"x") == "trailing_bytes"
 
 
-@pytest.mark.urs("M4.5")
 def test_an_older_build_reads_newer_records_during_a_roll_out(tmp_path: Path) -> None:
     old_codec, old, new_codec, new = versions(tmp_path)
     event = Second("n", NOON, "B", {"a": True, "b": 1, "c": "x", "d": None})
@@ -81,7 +81,6 @@ def test_an_older_build_reads_newer_records_during_a_roll_out(tmp_path: Path) ->
     assert new_codec.decode(new, payload) == event
 
 
-@pytest.mark.urs("M4.5")
 def test_a_change_that_registries_overlook_is_refused_before_it_is_published(
     tmp_path: Path,
 ) -> None:

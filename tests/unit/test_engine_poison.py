@@ -19,6 +19,8 @@ from streams.errors import Misconfigured, Poison
 if TYPE_CHECKING:
     from streams.engine.poison.ledger import Changes
 
+pytestmark = pytest.mark.urs("M3.3")
+
 OCTETS = st.none() | st.binary(max_size=40)
 RECORDS = st.builds(
     StoredRecord,

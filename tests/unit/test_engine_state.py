@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+pytestmark = pytest.mark.urs("M4.4")
+
 AT = Checkpoint(5, "id", 1)
 
 

@@ -34,6 +34,8 @@ from streams.evidence.records import (
 from streams.runtime.connection import KafkaConnection
 from tests.evidence_history import DONE, HALF, RAW, edge, failure, history, nonconformity
 
+pytestmark = pytest.mark.urs("M6.2")
+
 
 def record(**changed: Any) -> Record:
     return replace(

@@ -32,7 +32,7 @@ def reasons(text: str) -> tuple[str, ...]:
     return verify_text(text, "case").differences
 
 
-@pytest.mark.urs("M4.1")
+@pytest.mark.urs("M4.1", "X1", "X7")
 @pytest.mark.parametrize("name", DUE)
 def test_a_due_case_passes(name: str) -> None:
     [result] = verify([FOLDER / f"{name}.json"])

@@ -8,6 +8,8 @@ import pytest
 
 from streams.rules.hold.read_back import ReadBack, ReadBackClock, Standing, judged
 
+pytestmark = pytest.mark.urs("M4.1", "X1")
+
 COMMIT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 

@@ -34,6 +34,8 @@ from tests.laws.hold_facts import ack
 from tests.laws.hold_histories import TARGETS, histories
 from tests.laws.hold_oracle import Fact
 
+pytestmark = pytest.mark.urs("M4.4")
+
 TOPICS: tuple[Topic[Any], ...] = (
     *(NONCONFORMITIES, INSPECTIONS, LOTS, GENEALOGY, HOLD_ACKS, CAUSE_INPUT, LOT_INPUT),
     *(HOLD_COMMANDS, HOLD_STATE, cause_agent.CAUSES.topic, lot_agent.LOT_STATES.topic),

@@ -24,6 +24,8 @@ from streams.contracts.wire.plan import plan
 from streams.model import envelope, facts, hold, messages, rows
 from tests.unit.contract_samples import GOLDEN, SAMPLES, STATE_SAMPLES, as_json, plain
 
+pytestmark = pytest.mark.urs("M4.5")
+
 CATALOG = Catalog.load()
 CELL = ["null", "boolean", "long", "string", "bytes"]
 MODULES = (envelope, facts, hold, messages, rows)
@@ -111,7 +113,6 @@ def test_every_file_resolves_and_names_its_domain() -> None:
         assert all(field.get("doc") for field in schema["fields"]), declaration.path
 
 
-@pytest.mark.urs("M4.5")
 def test_a_published_file_never_changes() -> None:
     lock = json.loads((resources.files("schemas") / "lock.json").read_text(encoding="utf-8"))
     assert lock_problems(CATALOG.declarations(), lock) == []
@@ -142,7 +143,6 @@ def still_says(found: Any, old: Any) -> bool:
     return bool(found == old)
 
 
-@pytest.mark.urs("M4.5")
 @pytest.mark.parametrize("file", GOLDENS, ids=lambda file: file.stem)
 def test_old_bytes_are_read_by_the_newest_schema_for_ever(file: Path) -> None:
     golden = json.loads(file.read_text(encoding="utf-8"))

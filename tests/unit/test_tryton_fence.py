@@ -9,6 +9,8 @@ from streams.errors import Poison
 from streams.model.hold import HoldAction
 from tests.live.tryton_goods import command
 
+pytestmark = pytest.mark.urs("M4.1", "M4.4")
+
 HOLD = command("1", hold="h")
 RELEASE = command("1", action=HoldAction.RELEASE, version=2, hold="h")
 

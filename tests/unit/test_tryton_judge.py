@@ -26,6 +26,8 @@ from streams.errors import (
     outcome_of,
 )
 
+pytestmark = pytest.mark.urs("M3.3")
+
 READ = Call("GET", "stock.lot")
 WRITE = Call("POST", "stock.shipment.internal/7/do")
 PAGE = "<!doctype html>\n<html lang=en>\n<title>{0}</title>\n<h1>{0}</h1>\n<p>{1}</p>\n"

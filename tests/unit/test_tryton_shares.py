@@ -25,6 +25,8 @@ from connectors.sinks.tryton.reading.shares import (
 from streams.model.facts import Disposition
 from streams.model.hold import AckResult, Enforcement, HoldAction, Prior, Share
 
+pytestmark = pytest.mark.urs("M4.1", "X1")
+
 STO, OUT, IN = Place(3, "STO", "storage"), Place(2, "OUT", "storage"), Place(1, "IN", "storage")
 QUA = Place(10, "QUA", "storage")
 SUP, CUS = Place(6, "SUP", "supplier"), Place(7, "CUS", "customer")
