@@ -45,20 +45,24 @@ class LocalCommand(click.Command):
         return real_command(str(self.name)).make_context(info_name, args, parent, **extra)
 
 
-def real_command(name: str) -> click.Command:
+def real_command(name: str, local: Path = LOCAL) -> click.Command:
     """Load a command of the local stack from the checkout.
+
+    Args:
+        name: One of `LOCAL_COMMANDS`.
+        local: Where a checkout has its local stack.
 
     Raises:
         Misconfigured: This installation has no checkout around it.
     """
-    if not (LOCAL / "demo" / "commands.py").is_file():
+    if not (local / "demo" / "commands.py").is_file():
         raise Misconfigured(
-            f"`lotgate {name}` works in a checkout of Lotgate only: there is no {LOCAL}",
+            f"`lotgate {name}` works in a checkout of Lotgate only: there is no {local}",
             code="no_checkout",
             advice="run it from a clone, or start `lotgate worker` and `lotgate connect` yourself",
         )
-    if str(LOCAL) not in sys.path:
-        sys.path.insert(0, str(LOCAL))
+    if str(local) not in sys.path:
+        sys.path.insert(0, str(local))
     command = importlib.import_module("demo.commands").COMMANDS[name]
     assert isinstance(command, click.Command)  # noqa: S101 - a wrong table, not bad input
     return command

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from connectors import cli as command_line
-from connectors.cli import LOCAL_COMMANDS
+from connectors.cli import LOCAL_COMMANDS, real_command
 from connectors.registry import CONNECTORS
 from streams.cli import COMMANDS, cli, exit_code_of
 from streams.engine import MEANING
@@ -63,13 +62,12 @@ def test_a_worker_whose_app_is_not_there_says_so(runner: CliRunner) -> None:
 
 
 @pytest.mark.parametrize("name", LOCAL_COMMANDS)
-def test_outside_a_checkout_local_commands_say_one_sentence(
-    runner: CliRunner, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(command_line, "LOCAL", tmp_path)
-    result = runner.invoke(cli, [name])
-    assert result.exit_code == 2
-    assert f"`lotgate {name}` works in a checkout" in result.stderr
+def test_outside_a_checkout_local_commands_say_one_sentence(name: str, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        real_command(name, local=tmp_path)
+    assert exit_code_of(refused.value) == 2
+    assert f"`lotgate {name}` works in a checkout" in refused.value.message
+    assert str(tmp_path) in refused.value.message
 
 
 def test_exit_codes_are_one_table_that_programs_can_read(runner: CliRunner) -> None:
