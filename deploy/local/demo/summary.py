@@ -122,8 +122,8 @@ def timings(cause: str, expected: Sequence[Expected], seen: Mapping[str, Seen]) 
     erp = sorted(ack.total_seconds - ack.pipeline_seconds for ack in found)
     return (
         f"{cause}, Lotgate's own part, commit of the row to the command on its topic:"
-        f" {own[0]:.0f} ms for the first, p50 {quantile(own, 0.5):.0f} ms, p99 {quantile(own, 0.99):.0f} ms over"
-        f" {len(own)} (aim at idle: 100 and 400 ms).\n"
+        f" {own[0]:.0f} ms for the first, p50 {quantile(own, 0.5):.0f} ms,"
+        f" p99 {quantile(own, 0.99):.0f} ms over {len(own)} (aim at idle: 100 and 400 ms).\n"
         f"The ERP's part, command to verified read-back: {erp[0]:.1f} to {erp[-1]:.1f} s, waiting"
         f" for one another included. Commit to the last read-back:"
         f" {max(ack.total_seconds for ack in found):.1f} s (aim: 15 s)."
