@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 from connectors.runner.database import EvidenceConfig, run_evidence
+from connectors.runner.ending import after_broker, run_process
 from connectors.runner.sink import run_sink
 from connectors.runner.sink.config import SinkConfig
 from connectors.runner.source import run_source
 from connectors.runner.source_config import SourceConfig
 from connectors.sinks.tryton.rest.config import TrytonConfig
 from connectors.sinks.tryton.sink import TrytonSink
+from connectors.sources.postgres.names import parts_of, secrets_of
 from streams.contracts.shipped import shipped_codec
 from streams.engine import arm
 from streams.errors import Misconfigured
@@ -31,6 +30,10 @@ from streams.runtime.settings import (
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+    from connectors.runner.ending import Work
+    from streams.runtime.connection import KafkaConnection
+    from streams.runtime.settings import CommonSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,19 @@ CONNECTORS: dict[str, Connector] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A connector whose settings are complete; nothing of it is open yet.
+
+    Attributes:
+        work: Makes what runs.
+        secrets: Values that must never be shown.
+    """
+
+    work: Work
+    secrets: tuple[str, ...] = field(repr=False)
+
+
 def run(name: str, *, place_open: bool = False) -> None:
     """Run a connector until it is told to stop.
 
@@ -66,13 +82,15 @@ def run(name: str, *, place_open: bool = False) -> None:
         place_open: For a hold sink: see `HoldSettings.place_open`.
 
     Raises:
-        Misconfigured: The name is unknown, or its settings or its surroundings are not right.
+        Misconfigured: The name is unknown, or a setting is missing or wrong; nothing was opened.
+        Ended: The connector ended by itself; carries the exit code.
     """
     connector = connector_of(name)
-    asyncio.run(until_stopped(_work(name, connector, place_open=place_open)))
+    process = _process(name, connector, place_open=place_open)
+    run_process(name, process.work, process.secrets)
 
 
-def _work(name: str, connector: Connector, *, place_open: bool) -> Coroutine[Any, Any, None]:
+def _process(name: str, connector: Connector, *, place_open: bool) -> Process:
     match connector.kind:
         case "source":
             return source(name, connector)
@@ -82,23 +100,40 @@ def _work(name: str, connector: Connector, *, place_open: bool) -> Coroutine[Any
             return evidence(name)
 
 
-def source(name: str, connector: Connector) -> Coroutine[Any, Any, None]:
+def source(name: str, connector: Connector) -> Process:
     """A database read through logical replication."""
     settings = load(SourceSettings)
-    config = source_config(connector, settings)
-    configure_logging(f"connect {name}", form=settings.log_format, secrets=(config.dsn,))
+    config, connection = source_config(connector, settings), settings.connection()
+    secrets = _prepare(name, settings, connection, *secrets_of(config.dsn))
+    return Process(
+        lambda: run_source(config, connection, shipped_codec(settings.registry_url, connection)),
+        secrets,
+    )
+
+
+def _prepare(
+    name: str, settings: CommonSettings, connection: KafkaConnection, *secrets: str
+) -> tuple[str, ...]:
+    """Set up what every connector needs; give all that must not be shown."""
+    hidden = (*secrets, connection.security.get("sasl.password", ""))
+    configure_logging(f"connect {name}", form=settings.log_format, secrets=hidden)
     arm(settings.fault)
-    connection = settings.connection()
-    return run_source(config, connection, shipped_codec(settings.registry_url, connection))
+    return hidden
 
 
 def source_config(connector: Connector, settings: SourceSettings) -> SourceConfig:
-    """What a source is told, from the table above and what the operator set."""
+    """What a source is told, from the table above and what the operator set.
+
+    Raises:
+        Misconfigured: The connection string is missing or is none.
+    """
+    dsn = secret("LOTGATE_SOURCE_DSN", settings.source_dsn, settings.source_dsn_file)
+    parts_of(dsn)
     return SourceConfig(
         source=connector.system,
         translator=settings.source_translator or connector.translator,
         site=settings.source_site,
-        dsn=secret("LOTGATE_SOURCE_DSN", settings.source_dsn, settings.source_dsn_file),
+        dsn=dsn,
         slot=settings.source_slot or f"lotgate_{connector.system}",
         publication=settings.source_publication,
         partition=given if (given := settings.source_partition) >= 0 else connector.partition,
@@ -123,13 +158,12 @@ def connector_of(name: str) -> Connector:
     return connector
 
 
-def hold(name: str, connector: Connector, *, place_open: bool) -> Coroutine[Any, Any, None]:
+def hold(name: str, connector: Connector, *, place_open: bool) -> Process:
     """A system in which holds are placed."""
     settings = load(HoldSettings)
-    key = settings.erp_key.get_secret_value() if settings.erp_key else ""
-    configure_logging(f"connect {name}", form=settings.log_format, secrets=(key,))
-    arm(settings.fault)
+    key = secret("LOTGATE_ERP_KEY", settings.erp_key, settings.erp_key_file)
     connection = settings.connection()
+    secrets = _prepare(name, settings, connection, key)
     config = SinkConfig(
         target=connector.system,
         group=settings.group,
@@ -139,37 +173,35 @@ def hold(name: str, connector: Connector, *, place_open: bool) -> Coroutine[Any,
         instance_id=settings.instance_id,
         build=version("lotgate"),
     )
-    sink = TrytonSink(
-        TrytonConfig(
-            url=settings.erp_url,
-            key_file=settings.erp_key_file,
-            key=key,
-            company=settings.erp_company,
-            quarantine=settings.erp_quarantine,
-            target=connector.system,
-            timeout_s=settings.erp_timeout_s,
-            cancel_shipments=settings.cancel_shipments,
-        )
+    target = TrytonConfig(
+        url=settings.erp_url,
+        key_file=settings.erp_key_file,
+        key=key,
+        company=settings.erp_company,
+        quarantine=settings.erp_quarantine,
+        target=connector.system,
+        timeout_s=settings.erp_timeout_s,
+        cancel_shipments=settings.cancel_shipments,
     )
-    return run_sink(config, connection, shipped_codec(settings.registry_url, connection), sink)
+
+    def work() -> Coroutine[Any, Any, None]:
+        codec = shipped_codec(settings.registry_url, connection)
+        return run_sink(config, connection, codec, TrytonSink(target))
+
+    return Process(lambda: after_broker(name, connection, work), secrets)
 
 
-def evidence(name: str) -> Coroutine[Any, Any, None]:
+def evidence(name: str) -> Process:
     """Everything that happened, in PostgreSQL."""
     settings = load(EvidenceSettings)
     dsn = secret("LOTGATE_EVIDENCE_DSN", settings.evidence_dsn, settings.evidence_dsn_file)
-    configure_logging(f"connect {name}", form=settings.log_format, secrets=(dsn,))
-    arm(settings.fault)
+    parts_of(dsn, "LOTGATE_EVIDENCE_DSN")
     connection = settings.connection()
+    secrets = _prepare(name, settings, connection, *secrets_of(dsn))
     config = EvidenceConfig(dsn, provision=settings.provision)
-    return run_evidence(config, connection, shipped_codec(settings.registry_url, connection))
 
+    def work() -> Coroutine[Any, Any, None]:
+        codec = shipped_codec(settings.registry_url, connection)
+        return run_evidence(config, connection, codec)
 
-async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
-    """Run until the work ends or the process is told to stop (SIGTERM, SIGINT)."""
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    return Process(lambda: after_broker(name, connection, work), secrets)

@@ -8,12 +8,13 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from connectors.runner.ending import in_thread
 from connectors.runner.source_batch import Batch, transaction_frame
 from connectors.runner.source_position import stored_position, transactional_id
 from connectors.runner.source_topics import SourceTopics
 from connectors.sources.postgres import PostgresSource
 from streams.contracts.topics import TRANSLATE_INPUT
-from streams.engine import Transaction, reach
+from streams.engine import Transaction, broker_answers, reach, wait_for_broker
 from streams.errors import LotgateError, Misconfigured, Transient
 from streams.runtime import clock
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 15.0
+STOP_S = 0.5
+"""How long a stop waits before it asks whether the broker is there to wait for."""
 _log = logging.getLogger(__name__)
 
 
@@ -121,11 +124,14 @@ class SourceLoop:
 
     def _session(self) -> None:
         config = self._config
+        # Else the calls below wait for it by themselves: long, silently, and past a stop.
+        if not wait_for_broker(self._connection, self._stop, f"source {config.source}"):
+            return
+        self._topics.prepare()
         name = transactional_id(self._connection, config.source)
         with Transaction(
             self._connection, name, timeout_ms=config.transaction_timeout_ms
         ) as transaction:
-            self._topics.prepare()
             self._codec.prepare([TRANSLATE_INPUT], register=config.provision)
             frame = transaction_frame(self._codec, clock.now())
             since = stored_position(self._connection, self._topics, config)
@@ -192,11 +198,28 @@ async def run_source(
         Misconfigured: A person must change something; says what.
     """
     loop = SourceLoop(config, connection, codec, health or SourceHealth())
-    running = asyncio.create_task(asyncio.to_thread(loop.run), name=f"source-{config.source}")
+    running = in_thread(loop.run, f"source-{config.source}")
     try:
         await asyncio.shield(running)
     except asyncio.CancelledError:
         loop.stop()
-        await asyncio.wait({running})
-        running.result()
+        await _stopped(running, config, connection)
         raise
+
+
+async def _stopped(
+    running: asyncio.Future[None], config: SourceConfig, connection: KafkaConnection
+) -> None:
+    """Wait for the loop's end, unless it hangs on a broker that is away.
+
+    What it leaves open then is what a killed process leaves: nothing of it is visible, and the next
+    process of this name ends it.
+    """
+    while True:
+        await asyncio.wait({running}, timeout=STOP_S)
+        if running.done():
+            running.result()
+            return
+        if not await asyncio.to_thread(broker_answers, connection):
+            _log.warning("source %s ends without waiting for the broker", config.source)
+            return

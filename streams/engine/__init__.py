@@ -10,7 +10,9 @@ from streams.engine.kafka.failures import Aborted, Fenced, OutcomeUnknown, Start
 from streams.engine.kafka.reader import Reader
 from streams.engine.kafka.reading import high_watermark, read_compacted, read_partition
 from streams.engine.kafka.records import Record
+from streams.engine.kafka.topics import broker_answers, wait_for_broker
 from streams.engine.kafka.transaction import Transaction
+from streams.engine.plugin.ending import exit_code_of
 from streams.engine.plugin.worker import run_worker
 from streams.engine.poison.letters import Origin, dead_letter
 from streams.engine.settings import EngineSettings, FuseLimits
@@ -38,8 +40,10 @@ __all__ = [
     "Verdict",
     "View",
     "arm",
+    "broker_answers",
     "dead_letter",
     "describe",
+    "exit_code_of",
     "high_watermark",
     "preflight",
     "provision",
@@ -47,4 +51,5 @@ __all__ = [
     "read_compacted",
     "read_partition",
     "run_worker",
+    "wait_for_broker",
 ]

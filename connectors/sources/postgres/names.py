@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from streams.errors import Misconfigured
 
 SESSION = " ".join(
     f"-c {setting}"
@@ -31,9 +38,48 @@ def qualified(table: str) -> str:
     return f"{quoted(schema)}.{quoted(name)}"
 
 
+def parts_of(dsn: str, setting: str = "LOTGATE_SOURCE_DSN") -> dict[str, Any]:
+    """The parts of a connection string.
+
+    Args:
+        dsn: Connection string; no text of it is in an error.
+        setting: The variable it was given by, for the error.
+
+    Raises:
+        Misconfigured: It is no connection string, or its password was taken for something else.
+    """
+    # Raised outside of the handler: the driver's own error quotes the string.
+    with suppress(psycopg.Error, ValueError):
+        parts = conninfo_to_dict(dsn)
+        if parts and not _misread(dsn, parts):
+            return parts
+    raise Misconfigured(
+        f"{setting} is no PostgreSQL connection string",
+        code="bad_setting",
+        kept="nothing was opened",
+        advice="write it as postgresql://user:password@host:port/database, with special "
+        "characters of the password percent-encoded, or as key=value pairs",
+    )
+
+
+def _misread(dsn: str, parts: dict[str, Any]) -> bool:
+    """Whether a password with a bare `@` or `/` ended up in host, port or database."""
+    if "://" not in dsn:
+        return False
+    ports = str(parts.get("port") or "").split(",")
+    places = f"{parts.get('host', '')}{parts.get('dbname', '')}"
+    return "@" in places or not all(port.isdigit() for port in ports if port)
+
+
+def secrets_of(dsn: str) -> tuple[str, ...]:
+    """What of a connection string must never be shown: all of it, and its password by itself."""
+    password = str(conninfo_to_dict(dsn).get("password") or "")
+    return (dsn, password, quote(password, safe=""))
+
+
 def place_of(dsn: str) -> str:
     """Host, port and database of a connection string, for messages."""
-    parts = conninfo_to_dict(dsn)
+    parts = parts_of(dsn)
     return f"{parts.get('host', 'local')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 

@@ -95,4 +95,11 @@ def judged(failure: KafkaException, what: str) -> LotgateError:
             code="denied",
             advice="grant this user the right on the topic, group or transactional id",
         )
+    if error.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
+        return Misconfigured(
+            f"{what} was refused: the broker does not allow so long a transaction time-out",
+            code="transaction_timeout",
+            kept="nothing was written",
+            advice="raise transaction.max.timeout.ms of the brokers, or lower the time-out here",
+        )
     return Transient(f"{what} failed: {error.str()}", code="broker_unavailable")

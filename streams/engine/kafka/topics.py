@@ -1,7 +1,8 @@
-"""Where to begin reading: topics that exist, and offsets by time. For tools."""
+"""Whether a broker answers, what topics it has, and offsets by time."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -14,9 +15,55 @@ from streams.engine.kafka import clients
 from streams.engine.kafka.failures import judged
 
 if TYPE_CHECKING:
+    import threading
+
     from streams.runtime.connection import KafkaConnection
 
+log = logging.getLogger(__name__)
+
 WAIT_S: Final = 15.0
+PROBE_S: Final = 1.0
+"""How long one question whether a broker is there may take: a stop waits no longer than that."""
+
+
+def broker_answers(connection: KafkaConnection, timeout_s: float = PROBE_S) -> bool:
+    """Whether a broker answers now."""
+    return _answers(AdminClient(clients.base(connection)), timeout_s)
+
+
+def wait_for_broker(connection: KafkaConnection, stop: threading.Event, who: str) -> bool:
+    """Wait until a broker answers, and say so in the log.
+
+    Args:
+        connection: Where the broker is.
+        stop: Ends the waiting, within a second or so.
+        who: Who waits, for the log.
+
+    Returns:
+        Whether a broker answers; False after a stop.
+    """
+    admin = AdminClient(clients.base(connection))
+    waited = False
+    while not stop.is_set():
+        if _answers(admin, PROBE_S):
+            if waited:
+                log.info("%s: the broker answers", who)
+            return True
+        if not waited:
+            log.warning("%s waits for the broker at %s", who, connection.bootstrap)
+        waited = True
+        # Lets the client say in the log what is wrong with its connections.
+        admin.poll(0)
+        stop.wait(PROBE_S / 4)
+    return False
+
+
+def _answers(admin: AdminClient, timeout_s: float) -> bool:
+    try:
+        admin.list_topics(timeout=timeout_s)
+    except KafkaException:
+        return False
+    return True
 
 
 def topic_partitions(connection: KafkaConnection) -> dict[str, int]:
