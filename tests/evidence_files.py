@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from tests.evidence_environment import environment
+from tests.evidence_matrix import as_markdown, matrix_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Results = dict[str, dict[str, Any]]
-"""Test id to its result, as `tests.evidence_report.Result` has it."""
+    from tests.evidence_matrix import Results
 
 
 def requirements(file: Path) -> dict[str, str]:
@@ -64,60 +63,11 @@ def write_all(
     """
     known = _earlier_parts(folder, state)
     matrix = matrix_of(titles, results, state)
+    surroundings = environment(state, known | parts)
     _write(folder / "matrix.json", _json(matrix))
-    _write(folder / "matrix.md", as_markdown(matrix))
-    _write(folder / "environment.json", _json(environment(state, known | parts)))
+    _write(folder / "matrix.md", as_markdown(matrix, surroundings))
+    _write(folder / "environment.json", _json(surroundings))
     _write(folder / "manifest.sha256", manifest(folder))
-
-
-def matrix_of(titles: dict[str, str], results: Results, state: dict[str, str]) -> dict[str, Any]:
-    """Put requirements and results together."""
-    rows = []
-    for name, title in titles.items():
-        tests = {test: r for test, r in sorted(results.items()) if name in r["requirements"]}
-        rows.append({"id": name, "title": title, "status": _status(tests), "tests": sorted(tests)})
-    return {
-        "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "sources": state,
-        "without_test": [row["id"] for row in rows if not row["tests"]],
-        "requirements": rows,
-        "tests": dict(sorted(results.items())),
-    }
-
-
-def _status(tests: Results) -> str:
-    """One failing test fails its requirement; a test that did not run leaves it open."""
-    outcomes = {result["result"] for result in tests.values()}
-    if not outcomes:
-        return "no test"
-    if outcomes & {"failed", "error"}:
-        return "failed"
-    return "passed" if outcomes == {"passed"} else "incomplete"
-
-
-def as_markdown(matrix: dict[str, Any]) -> str:
-    """Lay the matrix out for people."""
-    sources = matrix["sources"]
-    changed = (
-        f", with changes {sources['changes_sha256'][:12]}" if sources["changes_sha256"] else ""
-    )
-    lines = [
-        "# Requirements, tests, results",
-        "",
-        f"Written {matrix['written_at']}, sources at commit {sources['commit']}{changed}.",
-        "",
-        "| Requirement | Status | Test | Result | Seconds | Artefacts (SHA-256) |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in matrix["requirements"]:
-        head = f"| {row['id']} {row['title']} | {row['status']} "
-        for test in row["tests"]:
-            result = matrix["tests"][test]
-            kept = "<br>".join(f"{a['name']} `{a['sha256'][:16]}`" for a in result["artefacts"])
-            lines.append(f"{head}| `{test}` | {result['result']} | {result['seconds']} | {kept} |")
-            head = "| | "
-    lines += ["", f"Without a test: {', '.join(matrix['without_test']) or 'none'}.", ""]
-    return "\n".join(lines)
 
 
 def manifest(folder: Path) -> str:

@@ -45,8 +45,8 @@ def unescaped(text: str) -> str:
 def lot_id(site: str, material: str, number: str) -> LotId:
     """Mint the canonical lot id `<site>/<material>/<lot>`.
 
-    No system's lot number is unique alone, hence site and material. Each part is trimmed,
-    normalised to NFC and keeps its case.
+    Two materials, or two plants, may well use one lot number; hence all three. Each part is
+    trimmed, normalised to NFC and keeps its case.
 
     Args:
         site: The plant that owns the lot; a setting of each source.

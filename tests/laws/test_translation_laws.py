@@ -24,7 +24,7 @@ from tests.translation_plant import (
 )
 from tests.translation_stream import Translation, chunked
 
-pytestmark = pytest.mark.urs("M2.5", "M4.4", "X7")
+pytestmark = pytest.mark.urs("M2.1", "M2.5", "M4.4", "X7")
 
 LAWFUL = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

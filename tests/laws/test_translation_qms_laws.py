@@ -15,7 +15,7 @@ from streams.model.facts import Nonconformity
 from tests.translation_qms import RECORD, STAGES, Qms
 from tests.translation_stream import START, Translation, chunked
 
-pytestmark = pytest.mark.urs("M2.5", "M4.4", "X7")
+pytestmark = pytest.mark.urs("M2.1", "M2.5", "M4.4", "X7")
 
 LAWFUL = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CLOSED, CANCELLED = 5, 6

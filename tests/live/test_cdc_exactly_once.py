@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from streams.engine import Record
 
-pytestmark = pytest.mark.urs("M2.6", "M4.4")
+pytestmark = pytest.mark.urs("M4.4", "M5.6")
 
 SCHEMA = (
     "create table work(id int primary key, n int not null, v text)",

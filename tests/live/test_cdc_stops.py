@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from localstack import Addresses, Stack
 
+pytestmark = pytest.mark.urs("M5.6")
+
 SCHEMA = (
     "create table item(id int primary key, v text)",
     "create table other(id numeric primary key, v text)",
@@ -63,7 +65,6 @@ def _store(rig: Rig, **changes: Any) -> None:
         transaction.commit()
 
 
-@pytest.mark.urs("M2.6")
 def test_a_dropped_slot_and_a_slot_of_someone_else_are_named(rig: Rig) -> None:
     _once(rig)
     rig.sql(f"select pg_drop_replication_slot('{rig.name}')")
@@ -83,7 +84,6 @@ def test_a_dropped_slot_and_a_slot_of_someone_else_are_named(rig: Rig) -> None:
     assert [each.changes[-1].after for each in rig.transactions()][-1] == {"id": 7, "v": "lost"}
 
 
-@pytest.mark.urs("M2.6")
 def test_a_slot_without_a_position_is_not_touched(rig: Rig) -> None:
     rig.sql(f"select pg_create_logical_replication_slot('{rig.name}', 'pgoutput')")
     assert _stop(rig).code == "slot_without_position"
@@ -91,7 +91,6 @@ def test_a_slot_without_a_position_is_not_touched(rig: Rig) -> None:
     assert rig.table("item") == []
 
 
-@pytest.mark.urs("M2.6")
 def test_another_server_or_one_that_lost_its_end_is_named(rig: Rig) -> None:
     _once(rig)
     true = rig.position()
@@ -103,7 +102,6 @@ def test_another_server_or_one_that_lost_its_end_is_named(rig: Rig) -> None:
     _once(rig)
 
 
-@pytest.mark.urs("M3.6")
 def test_missing_things_are_named_with_their_sql(rig: Rig) -> None:
     failure = _stop(rig, publication="none", tables=("public.item",))
     assert 'CREATE PUBLICATION "none" FOR TABLE "public"."item";' in failure.message
@@ -135,7 +133,6 @@ def test_missing_things_are_named_with_their_sql(rig: Rig) -> None:
         rig.sql(f"drop role {reader}")
 
 
-@pytest.mark.urs("M1.1")
 def test_a_table_that_leaves_the_publication_stops_the_source(rig: Rig) -> None:
     with rig.running(tables=("public.item",), check_s=0.3) as running:
         until(lambda: running.health.state == "reading", "the start")
@@ -152,7 +149,6 @@ def test_two_sources_may_not_share_a_partition_of_positions(rig: Rig) -> None:
     assert _stop(rig, partition=400).code == "source_partition"
 
 
-@pytest.mark.urs("M5.6")
 def test_an_idle_slot_follows_the_log_of_other_databases(rig: Rig, database: Addresses) -> None:
     confirmed = (
         "select confirmed_flush_lsn - '0/0'::pg_lsn from pg_replication_slots "
@@ -203,7 +199,6 @@ def test_a_row_that_cannot_be_carried_costs_one_row(rig: Rig) -> None:
     assert number.header("lotgate-dlq-group") == b"lotgate-erp"
 
 
-@pytest.mark.urs("M2.6")
 def test_unchanged_large_values_and_formless_ones_are_named(rig: Rig) -> None:
     rig.sql(
         "create table wide(id int primary key, n int, big text, d date)",
@@ -225,7 +220,7 @@ def test_unchanged_large_values_and_formless_ones_are_named(rig: Rig) -> None:
     assert last.after == {"id": 1, "n": 2, "d": "infinity"}
 
 
-@pytest.mark.urs("M4.5", "M5.6")
+@pytest.mark.urs("M4.5")
 def test_columns_may_come_and_go_and_a_changed_type_stops_by_name(rig: Rig) -> None:
     with rig.running() as running:
         until(lambda: running.health.state == "reading", "the start")
@@ -256,7 +251,7 @@ def test_columns_may_come_and_go_and_a_changed_type_stops_by_name(rig: Rig) -> N
     assert last == {1, 2, 3, 4}
 
 
-@pytest.mark.urs("M3.5")
+@pytest.mark.urs("M3.3")
 def test_a_registry_that_is_away_makes_the_source_wait(rig: Rig) -> None:
     away = Rig(rig.dsn, rig.bootstrap, "http://127.0.0.1:9/apis/ccompat/v7", rig.name)
     with away.running() as running:
@@ -268,7 +263,7 @@ def test_a_registry_that_is_away_makes_the_source_wait(rig: Rig) -> None:
     assert len(rig.table("item")) == 1
 
 
-@pytest.mark.urs("M3.5", "M4.4")
+@pytest.mark.urs("M3.3", "M4.4")
 def test_a_broker_restart_in_the_middle_loses_and_doubles_nothing(rig: Rig, stack: Stack) -> None:
     with rig.running() as running:
         until(lambda: running.health.state == "reading", "the start")

@@ -176,7 +176,7 @@ def test_dead_letters_of_all_components_of_the_group_are_stored_and_no_others(la
     assert bytes(letter["record_value"]) == b"bytes"
 
 
-@pytest.mark.urs("M3.5")
+@pytest.mark.urs("M3.3")
 def test_a_database_that_is_away_is_waited_for(lab: Lab, stack: Stack) -> None:
     events = history()
     lab.produce(events[:10])
@@ -195,7 +195,7 @@ def test_a_database_that_is_away_is_waited_for(lab: Lab, stack: Stack) -> None:
     assert lab.count("duplicates") == 0
 
 
-@pytest.mark.urs("M3.5")
+@pytest.mark.urs("M3.3")
 def test_a_broker_that_is_away_is_waited_for(lab: Lab, stack: Stack) -> None:
     events = history()
     lab.produce(events[:10])

@@ -103,7 +103,7 @@ def test_tail_follows_what_is_committed_later(lab: Lab) -> None:
     assert any("D-001" in key or "R-001" in key or "H-001" in key for key in arrived)
 
 
-@pytest.mark.urs("M7.6", "M6.2")
+@pytest.mark.urs("M6.2", "M7.1", "M7.6")
 def test_trace_tells_the_story_in_text_and_json(lab: Lab) -> None:
     empty = run(lab, "trace", "lot", "R-001")
     assert empty.exit_code == 3
@@ -135,9 +135,8 @@ def test_trace_tells_the_story_in_text_and_json(lab: Lab) -> None:
 
 @pytest.mark.urs("M6.2")
 def test_what_cannot_be_reached_is_said_with_exit_code_5(lab: Lab) -> None:
-    away = lab.dsn.replace("127.0.0.1", "127.0.0.1:1,127.0.0.1:2", 1)
     closed = run(lab, "trace", "lot", "R-001", evidence_dsn="postgresql://x@127.0.0.1:1/evidence")
-    assert closed.exit_code == 5, (away, closed.output)
+    assert closed.exit_code == 5, closed.output
     assert "cannot be used now" in closed.stderr
 
 

@@ -72,7 +72,6 @@ def test_registry_refuses_an_incompatible_schema(registry: str) -> None:
     assert answers == [200, 409]
 
 
-@pytest.mark.urs("M3.6")
 def test_readers_see_published_tables_only(database: Addresses) -> None:
     with psycopg.connect(database.qms_dsn) as reader:
         stages = reader.execute("select count(*) from mgmtsystem_nonconformity_stage").fetchone()
@@ -82,7 +81,6 @@ def test_readers_see_published_tables_only(database: Addresses) -> None:
     assert (stages, published) == ((6,), (6,))
 
 
-@pytest.mark.urs("M3.6")
 def test_reader_of_one_database_may_not_enter_another(database: Addresses) -> None:
     foreign = database.qms_dsn.replace("/qms?", "/evidence?")
     with pytest.raises(psycopg.OperationalError, match="permission denied"):

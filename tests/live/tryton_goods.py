@@ -70,12 +70,12 @@ class Ground:
     def balance(self, number: str) -> dict[str, Decimal]:
         """Stock of a lot per storage location that is not empty."""
         found = self.rows(
-            "with ledger as (select lot, to_location place, internal_quantity q from stock_move "
-            "where state = 'done' union all select lot, from_location, -internal_quantity "
-            "from stock_move where state = 'done') "
-            "select l.code, sum(q) from ledger join stock_lot s on s.id = ledger.lot "
-            "join stock_location l on l.id = ledger.place "
-            "where s.number = %s and l.type = 'storage' group by l.code having sum(q) <> 0",
+            "select p.code, sum(booked) from stock_lot l "
+            "join stock_move m on m.lot = l.id and m.state = 'done' "
+            "cross join lateral (values (m.to_location, m.internal_quantity), "
+            "(m.from_location, -m.internal_quantity)) side (place, booked) "
+            "join stock_location p on p.id = side.place "
+            "where l.number = %s and p.type = 'storage' group by p.code having sum(booked) <> 0",
             number,
         )
         return {code: Decimal(str(quantity)).normalize() for code, quantity in found}

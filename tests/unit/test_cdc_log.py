@@ -29,7 +29,7 @@ from streams.model.ids import derived_id
 if TYPE_CHECKING:
     from connectors.base import Change
 
-pytestmark = pytest.mark.urs("M2.6", "M4.4")
+pytestmark = pytest.mark.urs("M4.4", "M5.6")
 
 SCHEMA = Catalog.load().schema("lotgate.cdc.SourceTransaction")
 SETTINGS = PostgresSettings("erp", "tryton", "P1", "", "slot", "pub", version="1")

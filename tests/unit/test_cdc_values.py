@@ -17,7 +17,7 @@ from connectors.sources.postgres.shape import temporal, values
 from connectors.sources.postgres.shape.temporal import NoWireForm
 from connectors.sources.postgres.shape.types import TypeFacts, WireType, wire_type
 
-pytestmark = pytest.mark.urs("M2.4")
+pytestmark = pytest.mark.urs("M2.4", "M5.6")
 
 LONGS = st.integers(-(2**63), 2**63 - 1)
 

@@ -131,7 +131,6 @@ def test_every_mount_has_a_volume_and_secrets_are_files(full: list[dict[str, Any
     assert of_kind(full, "Secret") == {}
 
 
-@pytest.mark.urs("M3.6")
 def test_each_component_has_a_principal_and_a_password_of_its_own(
     full: list[dict[str, Any]],
 ) -> None:

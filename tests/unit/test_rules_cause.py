@@ -99,7 +99,7 @@ def test_a_cause_is_named_by_type_system_and_record() -> None:
     assert of_inspection.cause_id == "inspection:erp:7"
 
 
-def test_a_newer_version_that_names_fewer_lots_tells_the_old_ones_too() -> None:
+def test_lots_that_an_edit_strikes_off_are_told_what_is_new_all_the_same() -> None:
     first = nonconformity("N", 1, ("1@A", "2@A"), severity="minor")
     second = nonconformity("N", 2, ("2@A",), severity="major")
     state, told = after(first, second)
@@ -107,7 +107,7 @@ def test_a_newer_version_that_names_fewer_lots_tells_the_old_ones_too() -> None:
     assert [(message.lot_id, message.spreads) for message in told] == [(L1, True), (L2, True)]
 
 
-def test_a_lower_severity_does_not_shrink_the_spread() -> None:
+def test_playing_a_matter_down_keeps_its_spread() -> None:
     state, told = after(
         nonconformity("N", 1, ("1@A",)), nonconformity("N", 2, ("1@A",), severity="minor")
     )

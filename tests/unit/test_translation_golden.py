@@ -11,7 +11,7 @@ from connectors.translators.tryton import TABLES as ERP_TABLES
 from tests.translation_golden import lines, told, transaction_of
 from tests.translation_stream import Translation, chunked, ids_of
 
-pytestmark = pytest.mark.urs("M2.5", "M4.4", "M7.6")
+pytestmark = pytest.mark.urs("M2.1", "M2.5", "M4.4", "M7.6")
 
 
 def test_the_recorded_stream_gives_the_recorded_facts() -> None:

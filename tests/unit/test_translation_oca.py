@@ -12,7 +12,7 @@ from streams.model.translation import Rejected
 from tests.translation_qms import RECORD, STAGE, Qms
 from tests.translation_stream import START, Translation
 
-pytestmark = pytest.mark.urs("M2.2", "M4.1")
+pytestmark = pytest.mark.urs("M4.1")
 
 H1 = "PLANT-1/IM-HOUSING/H-001"
 

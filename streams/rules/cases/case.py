@@ -1,8 +1,8 @@
 """The format of a case file, strict: an unknown key is a case that nobody checked.
 
 A case is a JSON object with `id`, `rule_group`, `title`, `given`, `inputs`, `expected`, `source`,
-and optionally `orders` and `notes`. `orders` lists delivery orders that must all give the same
-result, each a list of indexes into `inputs` (an index may repeat), or says `all permutations`.
+and optionally `orders` and `notes`. `orders` says in which ways the inputs are delivered, each way
+with what is expected: lists of indexes into `inputs` (an index may repeat), or `all permutations`.
 """
 
 from __future__ import annotations

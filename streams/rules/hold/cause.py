@@ -1,8 +1,8 @@
 """One cause over its versions: who is named, whether it still stands, and whom to tell.
 
-Nothing shrinks a hold but a signed close: lots and spread are unions over all versions, and a
-newer version that names fewer lots or a lower severity changes the record, not the hold. The
-state is a join, so any order and any repetition of versions ends the same.
+What was once suspected stays suspected until somebody signs: lots and spread add up over all
+versions, so a later edit that strikes a lot off, or plays the matter down, frees nothing. The state
+is a join; versions may come in any order, and more than once, and it ends the same.
 
 Versions read from a snapshot tell no lot. The next live version of that cause tells everything.
 """

@@ -1,8 +1,8 @@
 """What follows from a change at a lot: commands to the targets, and the public state.
 
-A command is sent only when the lot changes between free and Restricted, or when new stock of a
-held lot arrives. A second cause of a held lot gives none. Ids are derived from what they name, so
-a repeated history repeats its ids.
+Targets hear of a lot at three moments: its first open cause, its last open cause ending, and goods
+coming in while it is held. Whatever else joins or leaves its set of causes is no news to them. Ids
+are derived from what they name, so a repeated history repeats its ids.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def following(by: Envelope, root: Envelope, kind: str, subject: str, version: in
 
 
 def command_id(cause: str, lot: str, action: str, target: str, hold_version: int) -> str:
-    """The id of a command: two paths from one cause to one lot give one command."""
+    """The id of a command: however many paths lead from a cause to a lot, it is the same."""
     return derived_id(cause, lot, action, target, hold_version)
 
 

@@ -7,7 +7,7 @@
 | nonconformity, open; minor | open, named lots only |
 | nonconformity, open; unfounded | none of its own; an earlier version's cause stands |
 | nonconformity, closed or cancelled | ends the cause if signed, else is noted on it |
-| inspection, rejected | open, spreads; has no end (a disposition comes with the full rule set) |
+| inspection, rejected | open, spreads; stands for good: nothing disposes of it yet |
 | inspection, accepted or pending | none |
 """
 
