@@ -36,7 +36,7 @@ check: lint types arch ## all that a commit must pass
 
 test: setup ## set up what the tests need and run them all
 	@PYTHONPATH=deploy/local $(BIN)/python -m localstack
-	$(BIN)/pytest tests --ignore=tests/bench --ignore=tests/storm
+	$(BIN)/pytest -n 2 --dist loadfile tests
 
 demo: setup ## the main job on real parts; leaves the stack running
 	@$(BIN)/lotgate demo
