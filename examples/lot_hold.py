@@ -1,13 +1,21 @@
 """Hold a lot at its second failed inspection, once.
 
-Run it with `lotgate worker --app examples.lot_hold:app`, or with Faust's own command,
-`faust -A examples.lot_hold worker`. `lotgate topology apply --app examples.lot_hold:app` makes its
-topics.
+    export LOTGATE_BOOTSTRAP=127.0.0.1:9092 LOTGATE_REGISTRY_URL=http://127.0.0.1:8081/apis/ccompat/v7
+    export LOTGATE_REPLICATION_FACTOR=1 LOTGATE_MIN_INSYNC=1     # a broker of one node
+    lotgate topology apply --app examples.lot_hold:app
+    lotgate schema publish --app examples.lot_hold:app
+    export LOTGATE_DATA_DIR=/tmp/lot-hold LOTGATE_INSTANCE_ID=0
+    lotgate worker --app examples.lot_hold:app
+
+Faust's own command does the same, and can take the broker from a URL:
+    BROKER_URL=lotgate://127.0.0.1:9092 faust -A examples.lot_hold worker
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
+from typing import Any
 
 from streams.app import application
 from streams.engine import Store, Topic, Verdict
@@ -50,24 +58,19 @@ class HoldRequested:
     source_seq: int
 
 
-def record(name: str, **kinds: str) -> dict[str, object]:
-    """An Avro record schema."""
-    fields = [{"name": field, "type": kind} for field, kind in kinds.items()]
-    return {"type": "record", "name": name, "namespace": "example", "fields": fields}
+AVRO = {"str": "string", "int": "long", "float": "double", "bool": "boolean"}
 
 
-TEXT = dict.fromkeys(("characteristic", "unit"), "string")
-INSPECTION = record(
-    "Inspection", inspection_id="string", lot="string", source_seq="long", **TEXT,
-    value="double", lower="double", upper="double", station="string", inspector="string",
-    measured_at_ms="long", remark="string",
-)  # fmt: skip
-LOT_STATE = record("LotState", seq="long", n="long", fails="long", held="boolean")
-HOLD_REQUESTED = record("HoldRequested", lot="string", fails="long", source_seq="long")
+def record(kind: type[Any]) -> dict[str, Any]:
+    """The Avro schema of a flat dataclass."""
+    columns = [{"name": each.name, "type": AVRO[str(each.type)]} for each in fields(kind)]
+    return {"type": "record", "name": f"example.{kind.__name__}", "fields": columns}
 
-INSPECTIONS = Topic("example.inspection.events", Inspection, INSPECTION, lambda event: event.lot)
-HOLDS = Topic("example.hold.commands", HoldRequested, HOLD_REQUESTED, lambda event: event.lot)
-LOTS = Store("lots", LotState, LOT_STATE)
+
+BY_LOT = attrgetter("lot")
+INSPECTIONS = Topic("example.inspection.events", Inspection, record(Inspection), BY_LOT)
+HOLDS = Topic("example.hold.commands", HoldRequested, record(HoldRequested), BY_LOT)
+LOTS = Store("lots", LotState, record(LotState))
 
 app = application("lot-hold")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from streams.agents import register_all
 from streams.contracts.provisioning import (
@@ -16,16 +16,18 @@ from streams.contracts.provisioning import (
 )
 from streams.contracts.shipped import shipped_codec
 from streams.engine import EngineSettings, Lotgate
-from streams.runtime.settings import WorkerSettings, load
+from streams.errors import Misconfigured
+from streams.runtime.settings import CommonSettings, WorkerSettings, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from streams.contracts.codec import Codec
     from streams.contracts.topic_specs import TopicSpec
     from streams.contracts.topics import Topic
     from streams.runtime.connection import KafkaConnection
 
+S = TypeVar("S", bound=CommonSettings)
 DEAD_LETTER_SOURCES = ("erp", "qms", "erp-hold")
 """Connectors with dead letters of their own, by the last part of their group's name."""
 
@@ -63,6 +65,7 @@ def engine_settings(settings: WorkerSettings) -> EngineSettings:
         transaction_timeout_ms=settings.transaction_timeout_ms,
         cycle_records=settings.cycle_records,
         cycle_floor_s=settings.cycle_floor_ms / 1000,
+        provision=settings.provision,
         fault=settings.fault,
     )
 
@@ -72,15 +75,49 @@ def build() -> str:
     return version("lotgate")
 
 
-def application(name: str) -> Lotgate:
+def application(name: str, *, broker: str = "lotgate://") -> Lotgate:
     """An app for stages of your own; it opens nothing until a worker starts it.
 
     Args:
         name: The app's name: its group, unless `LOTGATE_GROUP` says otherwise.
+        broker: `lotgate://host:port[;…]`; without a host, `LOTGATE_BOOTSTRAP` names the broker.
+            Faust's own variable `BROKER_URL` overrides it.
     """
-    app = Lotgate(name)
-    app.configure_from(lambda: engine_settings(load(WorkerSettings, {"group": name})))
+    app = Lotgate(name, broker=broker)
+    app.configure_from(lambda: engine_settings(settings_of(app, WorkerSettings)))
     return app
+
+
+def settings_of(app: Lotgate, process: type[S], defaults: Mapping[str, Any] | None = None) -> S:
+    """Read the settings of a process that is about a user's own app.
+
+    The app's name is its group, unless `LOTGATE_GROUP` is set. A broker that the app names goes
+    before `LOTGATE_BOOTSTRAP`, as it does when the app runs.
+
+    Args:
+        app: The app.
+        process: The settings class.
+        defaults: Values for what neither the app nor the environment sets.
+
+    Raises:
+        Misconfigured: `bad_broker_url`: the app's broker is of another transport, which would
+            run its stages outside of any transaction; or as `load`.
+    """
+    urls = app.conf.broker
+    foreign = [url.scheme for url in urls if url.scheme != "lotgate"]
+    if foreign:
+        raise Misconfigured(
+            f"the app {app.conf.id} has a broker URL of the transport {foreign[0]}://",
+            code="bad_broker_url",
+            kept="nothing was read or written",
+            advice="write lotgate://host:port, in the app or in BROKER_URL",
+        )
+    given = {**(defaults or {}), "group": app.conf.id}
+    named = ",".join(f"{url.host}:{url.port or 9092}" for url in urls if url.host)
+    if not named:
+        return load(process, given)
+    settings = load(process, {**given, "bootstrap": named})
+    return settings.model_copy(update={"bootstrap": named})
 
 
 def main_job(targets: tuple[str, ...] = ("erp",)) -> Lotgate:
@@ -94,13 +131,24 @@ def main_job(targets: tuple[str, ...] = ("erp",)) -> Lotgate:
     return app
 
 
-def topics_of(app: Lotgate, connection: KafkaConnection) -> tuple[TopicSpec, ...]:
-    """Every topic that an app of a user's own needs: inputs, outputs, changelogs, dead letters."""
+def topics_of(
+    app: Lotgate, connection: KafkaConnection, existing: Mapping[str, int] | None = None
+) -> tuple[TopicSpec, ...]:
+    """Every topic that an app of a user's own needs: inputs, outputs, changelogs, dead letters.
+
+    Args:
+        app: The app.
+        connection: The installation.
+        existing: Partitions of inputs that exist, by full name: a changelog has as many.
+    """
     specs = {}
     for stage in app.stages:
         for topic in (stage.topic, *stage.emits):
-            specs[topic.name] = topic_spec(topic, connection)
-        changelog = changelog_spec(stage.store_name, stage.topic.partitions, connection)
+            spec = topic_spec(topic, connection)
+            specs[spec.name] = spec
+        name = stage.topic.full_name(connection.prefix, connection.group)
+        partitions = (existing or {}).get(name, stage.topic.partitions)
+        changelog = changelog_spec(stage.store_name, partitions, connection)
         specs[changelog.name] = changelog
     return (
         *specs.values(),

@@ -1,4 +1,4 @@
-"""`lotgate topology`: the topics of the main job, planned or created; never shrunk or deleted."""
+"""`lotgate topology`: the topics of a job, planned or created; never shrunk or deleted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 import orjson
 
-from streams.app import installation_of
-from streams.engine import provision
-from streams.operator.answers.tooling import tool_settings
+from streams.app import installation_of, topics_of
+from streams.engine import describe, provision
+from streams.operator.answers.apps import app_option, imported, settings_for
 
 if TYPE_CHECKING:
     from streams.contracts.topic_specs import TopicSpec
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
 @click.group()
 def topology() -> None:
-    """The topics of the main job."""
+    """The topics of the main job, or of your own app."""
 
 
 @topology.command("plan")
+@app_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON array on stdout.")
 @click.pass_context
-def plan(ctx: click.Context, *, as_json: bool) -> None:
+def plan(ctx: click.Context, *, place: str | None, as_json: bool) -> None:
     """List every topic, and which are missing. Exit code 4 if any is."""
-    connection, specs = _wanted(ctx)
+    connection, specs = _wanted(ctx, place)
     missing = set(provision(connection, specs, create=False))
     if as_json:
         rows = [
@@ -50,14 +51,20 @@ def plan(ctx: click.Context, *, as_json: bool) -> None:
 
 
 @topology.command("apply")
+@app_option
 @click.pass_context
-def apply(ctx: click.Context) -> None:
+def apply(ctx: click.Context, *, place: str | None) -> None:
     """Create the topics that are missing; existing ones are left as they are."""
-    connection, specs = _wanted(ctx)
+    connection, specs = _wanted(ctx, place)
     made = provision(connection, specs)
     click.echo(f"{len(made)} topics created, {len(specs) - len(made)} were there")
 
 
-def _wanted(ctx: click.Context) -> tuple[KafkaConnection, tuple[TopicSpec, ...]]:
-    connection = tool_settings(ctx).connection()
-    return connection, installation_of(connection)
+def _wanted(ctx: click.Context, place: str | None) -> tuple[KafkaConnection, tuple[TopicSpec, ...]]:
+    app = imported(place) if place is not None else None
+    connection = settings_for(ctx, app).connection()
+    if app is None:
+        return connection, installation_of(connection)
+    inputs = [stage.topic.full_name(connection.prefix, connection.group) for stage in app.stages]
+    existing = {name: facts.partitions for name, facts in describe(connection, inputs).items()}
+    return connection, topics_of(app, connection, existing)

@@ -2,68 +2,45 @@
 
 from __future__ import annotations
 
-import importlib
+import logging
 import sys
-from pathlib import Path
-from typing import TypeVar
 
 import click
 
 from streams import app as composition
-from streams.engine import Lotgate, arm, provision, run_worker
-from streams.errors import Misconfigured
+from streams.engine import arm, provision, run_worker
+from streams.operator.answers.apps import app_option, imported
 from streams.runtime.logging import configure_logging
 from streams.runtime.settings import WorkerSettings, load
 
-T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 @click.command()
-@click.option(
-    "--app",
-    "place",
-    help="package.module:app of your own stages; without it the main job runs.",
-)
+@app_option
 def worker(place: str | None) -> None:
     """Run the stages of an app until stopped. Exit codes: `lotgate exit-codes`."""
     if place is None:
         settings = load(WorkerSettings)
         app = composition.main_job(tuple(settings.hold_targets.split(",")))
-        specs = composition.installation_of(settings.connection())
     else:
-        app = imported(place, Lotgate)
-        settings = load(WorkerSettings, {"group": app.conf.id})
-        specs = composition.topics_of(app, settings.connection())
-    configure_logging("worker", instance=settings.instance_id, form=settings.log_format)
+        app = imported(place)
+        settings = composition.settings_of(app, WorkerSettings)
+    connection = settings.connection()
+    configure_logging(
+        "worker",
+        instance=settings.instance_id,
+        form=settings.log_format,
+        secrets=(connection.security.get("sasl.password", ""),),
+    )
+    log.info(
+        "worker %s of group %s starts: Lotgate %s, broker %s, stores in %s",
+        settings.instance_id, settings.group, composition.build(), settings.bootstrap,
+        settings.data_dir,
+    )  # fmt: skip
     arm(settings.fault)
-    if settings.provision:
-        provision(settings.connection(), specs)
+    if place is None and settings.provision:
+        # The connectors' topics too; those of the stages are the engine's business.
+        provision(connection, composition.installation_of(connection))
     app.configure(composition.engine_settings(settings))
     sys.exit(run_worker(app))
-
-
-def imported(place: str, kind: type[T]) -> T:
-    """Import `package.module:attribute`, also from the working directory.
-
-    Raises:
-        Misconfigured: There is no such thing, or it is of another kind.
-    """
-    module, _, attribute = place.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found = getattr(importlib.import_module(module), attribute or "app")
-    except (ImportError, AttributeError) as error:
-        raise Misconfigured(
-            f"--app {place} cannot be imported: {error}",
-            code="bad_app",
-            advice="give package.module:app, importable from here",
-        ) from error
-    if not isinstance(found, kind):
-        raise Misconfigured(
-            f"--app {place} is a {type(found).__name__}, not an app of Lotgate",
-            code="bad_app",
-            advice="make it with streams.app.application(name)",
-        )
-    return found

@@ -72,6 +72,18 @@ class Scrubber:
         return text
 
 
+class NoLifecycle(logging.Filter):
+    """Drops what Faust says of each of its services at start and end; trouble stays.
+
+    Such lines carry the name of the module that the service is of, ours included, so that a
+    logger's level cannot hold them back.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is for an operator."""
+        return record.levelno > logging.INFO or not str(record.msg).startswith("[^")
+
+
 class JsonLines(logging.Formatter):
     """One JSON object per record, in one line."""
 
@@ -155,12 +167,13 @@ def configure_logging(
     handler.setFormatter(
         TextLines(scrubber) if form == "text" else JsonLines(service, instance, scrubber)
     )
+    handler.addFilter(NoLifecycle())
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(logging.INFO)
-    for chatty in ("httpx", "httpcore"):
+    for chatty in ("httpx", "httpcore", "faust", "mode"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -78,6 +78,7 @@ class Membership:
         self._owned: dict[TopicPartitionKey, Partition | None] = {}
         self.moved = False
         self.fresh: list[Partition] = []
+        self._restored_counts: dict[TopicPartitionKey, int] = {}
 
     @property
     def owned(self) -> frozenset[TopicPartitionKey]:
@@ -160,6 +161,9 @@ class Membership:
             self.active[key] = partition
             if not partition.is_known:
                 self.fresh.append(partition)
+        if self._restored_counts and not self.is_restoring:
+            counts, self._restored_counts = self._restored_counts.values(), {}
+            log.info("%d partitions restored, %d records", len(counts), sum(counts))
 
     def _restored(self, key: TopicPartitionKey) -> Partition | None:
         """One step of a partition's restore; the partition when it is at its changelog's end."""
@@ -175,7 +179,7 @@ class Membership:
             self._drop_restore(key)
             return None
         self._drop_restore(key)
-        log.info("%s[%d] restored, %d records", *key, restore.records)
+        self._restored_counts[key] = restore.records
         return partition
 
     def _opened(self, key: TopicPartitionKey) -> Partition:
