@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 15.0
-STOP_S = 0.5
+STOP_S = 0.3
 """How long a stop waits before it asks whether the broker is there to wait for."""
+ANSWER_S = 0.6
+"""How soon the broker must answer then; a wrong no costs what a killed process costs."""
 _log = logging.getLogger(__name__)
 
 
@@ -220,6 +222,6 @@ async def _stopped(
         if running.done():
             running.result()
             return
-        if not await asyncio.to_thread(broker_answers, connection):
+        if not await asyncio.to_thread(broker_answers, connection, ANSWER_S):
             _log.warning("source %s ends without waiting for the broker", config.source)
             return
