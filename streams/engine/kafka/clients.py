@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
-"""How long a dead worker's open transaction may block the next owner and all readers."""
+"""After this the broker aborts what a killed worker left open; until then its readers wait."""
 SESSION_TIMEOUT_MS: Final = 30_000
 """How long a silent static member keeps its partitions."""
 
@@ -70,13 +70,17 @@ def producer(
         **base(connection),
         "transactional.id": prefixed(connection.prefix, transactional_id),
         "transaction.timeout.ms": timeout_ms,
+        # A dead letter carries a whole record and its story, so it is the largest message there is.
+        "message.max.bytes": DEAD_LETTER_LIMIT_BYTES,
         # The partitioner of Java clients, so that their joins with our topics find their keys.
         "partitioner": "murmur2_random",
-        "compression.type": "lz4",
+        # A commit flushes anyway; waiting longer for company would only add to its latency.
         "linger.ms": 1,
-        "batch.size": 1 << 18,
+        # One cycle's output per partition should travel as few batches, small on the wire.
+        "batch.size": 256 * 1024,
+        "compression.type": "lz4",
+        # A cycle is buffered whole before its commit, a changelog record for each key included.
         "queue.buffering.max.messages": 500_000,
-        "message.max.bytes": DEAD_LETTER_LIMIT_BYTES,
         **(extra or {}),
     }
 
@@ -91,16 +95,21 @@ def consumer(
     return {
         **base(connection),
         "group.id": prefixed(connection.prefix, group),
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
         # A position that retention has passed is a named stop, never a silent skip.
         "auto.offset.reset": "error",
-        "isolation.level": "read_committed",
-        "check.crcs": False,
-        "fetch.wait.max.ms": 20,
-        "fetch.queue.backoff.ms": 5,
+        # Positions travel with the transaction's outputs; the client must not keep its own.
+        "enable.auto.offset.store": False,
+        "enable.auto.commit": False,
+        # Read ahead by some full cycles, and by no more memory than a small pod can spare.
+        "queued.max.messages.kbytes": 64 * 1024,
         "queued.min.messages": 20_000,
-        "queued.max.messages.kbytes": 65_536,
+        # After a full queue, and at the end of a quiet topic, ask again soon: both waits are
+        # latency that every stage of a chain adds.
+        "fetch.queue.backoff.ms": 5,
+        "fetch.wait.max.ms": 20,
+        # The broker checked each batch when it took it in, and TCP checks it on its way here.
+        "check.crcs": False,
         **(extra or {}),
     }
 

@@ -130,10 +130,21 @@ class Consumer(Answers):
         self, batch: Batch, batches: list[Batch], deadline: float, completed: asyncio.Event
     ) -> BatchMessage:
         topic, number = batch.partition.key
+        # The records travel in `batch`; Faust reads no more than where they come from.
         message = BatchMessage(
-            topic, number, max(batch.partition.position, 0), 0.0, 0, [], None, b"", None, 0, 0,
-            TP(topic, number),
-        )  # fmt: skip
+            topic=topic,
+            partition=number,
+            offset=max(batch.partition.position, 0),
+            timestamp=0.0,
+            timestamp_type=0,
+            headers=[],
+            key=None,
+            value=b"",
+            checksum=None,
+            serialized_key_size=0,
+            serialized_value_size=0,
+            tp=TP(topic, number),
+        )
         message.batch = batch
         message.deadline = deadline
 

@@ -1,4 +1,4 @@
-"""The fuse of one partition: a bad release must not empty a topic into the dead letters."""
+"""The fuse of one partition: too many failures are the build's fault, not the records'."""
 
 from __future__ import annotations
 
