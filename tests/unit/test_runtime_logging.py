@@ -105,3 +105,21 @@ def test_configuring_twice_does_not_double_the_lines() -> None:
     log, stream = written("json")
     log.info("once")
     assert stream.getvalue().count("\n") == 1
+
+
+def test_what_a_framework_says_of_its_services_is_told_only_when_it_is_trouble() -> None:
+    log, stream = written("text")
+    log.info("[^--Consumer]: %s", "Starting...")
+    assert stream.getvalue() == ""
+    log.warning("[^--Consumer]: is late")
+    log.info("[four] partitions restored")
+    assert stream.getvalue().count("\n") == 2
+
+
+def test_faust_is_heard_from_warnings_on() -> None:
+    _, stream = written("text")
+    for name in ("faust.app.base", "mode.worker"):
+        logging.getLogger(name).info("Executing _on_partitions_assigned")
+        logging.getLogger(name).warning("it hangs")
+    assert stream.getvalue().count("it hangs") == 2
+    assert "Executing" not in stream.getvalue()
