@@ -75,18 +75,25 @@ class EvidenceReport:
         self.parts: dict[str, str] = {}
         self.began = time.time()
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Refuse marks that name no requirement."""
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self,
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Refuse marks that name no requirement, as an error of the file that holds them."""
+        report = yield
         wrong = sorted(
             f"{item.nodeid}: {name!r}"
-            for item in items
+            for item in report.result or ()
+            if isinstance(item, pytest.Item)
             for name in cited(item)
             if name not in self.titles
         )
         if wrong:
             told = "\n  ".join(wrong)
-            raise pytest.UsageError(f"urs marks name no requirement of {REQUIREMENTS}:\n  {told}")
+            report.outcome = "failed"
+            report.longrepr = f"urs marks name no requirement of {REQUIREMENTS}:\n  {told}"
+            report.result = []
+        return report
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
