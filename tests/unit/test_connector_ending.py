@@ -32,6 +32,7 @@ MALFORMED = (
     f"postgresql://u:one@{PASSWORD}@h/db",
     f"postgresql://u:one/{PASSWORD}@h/db",
     f"postgresql://u:{PASSWORD}%zz@h/db",
+    f"host=h port={PASSWORD}",
     PASSWORD,
 )
 COMMON = {

@@ -63,12 +63,10 @@ def parts_of(dsn: str, setting: str = "LOTGATE_SOURCE_DSN") -> dict[str, Any]:
 
 
 def _misread(dsn: str, parts: dict[str, Any]) -> bool:
-    """Whether a password with a bare `@` or `/` ended up in host, port or database."""
-    if "://" not in dsn:
-        return False
+    """Whether a port is no number, or a password's bare `@` or `/` ended up in host or database."""
     ports = str(parts.get("port") or "").split(",")
     places = f"{parts.get('host', '')}{parts.get('dbname', '')}"
-    return "@" in places or not all(port.isdigit() for port in ports if port)
+    return not all(port.isdigit() for port in ports if port) or ("://" in dsn and "@" in places)
 
 
 def secrets_of(dsn: str) -> tuple[str, ...]:
