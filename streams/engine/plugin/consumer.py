@@ -101,6 +101,8 @@ class Consumer(Answers):
         owned = self.engine.moved()
         if owned is not None:
             self._lotgate.owned = owned
+            # Faust reports the end of every rebalance as a fault if none began.
+            self._lotgate.on_rebalance_start()
             assigned: Any = self._on_partitions_assigned
             await assigned(self.assignment(), 0)
         return batches
