@@ -10,7 +10,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+import tenacity
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from connectors.runner.sink import run_sink
 from connectors.runner.sink.config import Retrying, SinkConfig
@@ -160,8 +168,14 @@ class Seen:
     def close(self) -> None:
         self._consumer.close()
 
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type(KafkaException),
+        stop=tenacity.stop_after_delay(20),
+        wait=tenacity.wait_fixed(0.2),
+        reraise=True,
+    )
     def _end(self, topic: str, partition: int) -> int:
-        """The end of what is committed."""
+        """The end of what is committed; a broker that just came back needs a moment to lead."""
         _, end = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), 10)
         return int(end)
 
