@@ -83,7 +83,7 @@ for _name, _help in LOCAL_COMMANDS.items():
     cli.add_command(LocalCommand(_name, _help))
 
 
-@cli.command()
+@cli.command(short_help="Run one connector until it is stopped.")
 @click.argument("name")
 @click.option(
     "--place-open",

@@ -12,7 +12,7 @@ from localstack import MissingRequirement, Stack, report_for_terminal
 from demo import pipeline
 from demo.doctor import examine
 from demo.run import Demo
-from demo.summary import case_table, closing_words
+from demo.summary import case_rows, closing_words, columns, keyed
 
 if TYPE_CHECKING:
     from localstack import Report
@@ -78,26 +78,29 @@ class DemoGroup(click.Group):
 
 
 @click.group(cls=DemoGroup, invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.pass_context
-def demo(ctx: click.Context) -> None:
+def demo(ctx: click.Context, *, as_json: bool) -> None:
     """Run the main job on the local stack; exit code 0 only if every hold was read back."""
     if ctx.invoked_subcommand is not None:
         return
     stack, report = Stack(), report_for_terminal()
     required(stack)
-    ctx.exit(run_demo(stack, report))
+    ctx.exit(run_demo(stack, report, as_json=as_json))
 
 
 @demo.command("fail")
 @click.argument("lot")
 @click.option("--product", help="Product code, if several lots have the number.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array on stdout.")
 @click.pass_context
-def fail(ctx: click.Context, lot: str, product: str | None) -> None:
+def fail(ctx: click.Context, lot: str, product: str | None, *, as_json: bool) -> None:
     """Fail an inspection of a lot in the ERP, and watch what Lotgate does about it."""
     job = Demo(Stack(), report_for_terminal())
     job.need_running()
     seen = job.fail_lot(lot, product)
-    click.echo(case_table(seen))
+    rows = case_rows(seen)
+    click.echo(orjson.dumps(keyed(rows)) if as_json else columns(rows))
     ctx.exit(0 if seen else 4)
 
 
@@ -117,20 +120,24 @@ def required(stack: Stack) -> None:
         raise MissingRequirement(" ".join(missing), advice="the README lists what must be there")
 
 
-def run_demo(stack: Stack, report: Report) -> int:
+def run_demo(stack: Stack, report: Report, *, as_json: bool) -> int:
     """Both scenarios on a fresh plant; print the tables; return the exit code."""
     job = Demo(stack, report)
     click.echo(
         "The hold target is set to `enforce` for this demo; on your own systems it starts in"
-        " `observe` and writes nothing."
+        " `observe` and writes nothing.",
+        err=as_json,
     )
     job.fresh_start()
     first = job.failed_inspection()
-    click.echo(first.table)
+    click.echo(first.table, err=as_json)
     second = job.held_on_arrival()
-    click.echo(second.table)
+    click.echo(second.table, err=as_json)
     right = first.right and second.right
-    click.echo(closing_words(stack.addresses(), right=right))
+    click.echo(closing_words(stack.addresses(), right=right), err=as_json)
+    if as_json:
+        found = {"right": right, "inspection": first.rows, "arrival": second.rows}
+        click.echo(orjson.dumps(found))
     return 0 if right else 4
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from demo.summary import Outcome, columns, shares_told
+from demo.summary import Outcome, columns, keyed, shares_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,4 +75,5 @@ class LotStory:
 
     def outcome(self) -> Outcome:
         """The table of the steps; every step that is in it was seen."""
-        return Outcome(f"\nLot {self._lot}\n" + columns(self._rows), right=True)
+        table = f"\nLot {self._lot}\n" + columns(self._rows)
+        return Outcome(table, right=True, rows=keyed(self._rows))

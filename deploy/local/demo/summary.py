@@ -24,10 +24,18 @@ class Outcome:
     Attributes:
         table: What to print.
         right: Whether every expected result was read back.
+        rows: The table's rows for programs, keyed by the head's words.
     """
 
     table: str
     right: bool
+    rows: list[dict[str, str]]
+
+
+def keyed(rows: Sequence[Sequence[str]]) -> list[dict[str, str]]:
+    """The rows of a table for programs; the first row is the head."""
+    head = [(name or "verdict").lower().replace(" ", "_") for name in rows[0]]
+    return [dict(zip(head, row, strict=True)) for row in rows[1:]]
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
@@ -95,7 +103,7 @@ def inspection_table(
                 ]
             )
         right = right and well
-    return Outcome(columns(rows) + "\n" + timings(cause, expected, seen), right)
+    return Outcome(columns(rows) + "\n" + timings(cause, expected, seen), right, keyed(rows))
 
 
 def fits(wanted: Expected, seen: Seen) -> bool:
@@ -135,14 +143,16 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def case_table(seen: Mapping[str, Seen]) -> str:
-    """The table of a person's own case."""
-    rows = [["Lot", "Result", "Read back from the ERP", "Seconds"]]
-    rows += [
-        [number, ack.result, shares_told(ack.ack["shares"]), f"{ack.total_seconds:.1f}"]
-        for number, ack in sorted(seen.items(), key=lambda item: item[1].read_back_at)
+def case_rows(seen: Mapping[str, Seen]) -> list[list[str]]:
+    """The rows of a person's own case, in the order of the read-backs; the first is the head."""
+    ordered = sorted(seen.items(), key=lambda item: item[1].read_back_at)
+    return [
+        ["Lot", "Result", "Read back from the ERP", "Seconds"],
+        *(
+            [number, ack.result, shares_told(ack.ack["shares"]), f"{ack.total_seconds:.1f}"]
+            for number, ack in ordered
+        ),
     ]
-    return columns(rows)
 
 
 @dataclass(frozen=True)
