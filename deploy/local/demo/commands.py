@@ -9,7 +9,6 @@ import click
 import orjson
 from localstack import MissingRequirement, Stack, report_for_terminal
 
-from demo import pipeline
 from demo.doctor import examine
 from demo.run import Demo
 from demo.summary import case_rows, closing_words, columns, keyed
@@ -73,11 +72,7 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
         ctx.exit(NOT_WELL)
 
 
-class DemoGroup(click.Group):
-    """`lotgate demo` alone runs the main job."""
-
-
-@click.group(cls=DemoGroup, invoke_without_command=True)
+@click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.pass_context
 def demo(ctx: click.Context, *, as_json: bool) -> None:
@@ -149,5 +144,3 @@ COMMANDS: dict[str, click.Command] = {
     "doctor": doctor,
 }
 """What `lotgate` adds in a checkout."""
-
-__all__ = ["COMMANDS", "pipeline"]
