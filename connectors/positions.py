@@ -45,8 +45,8 @@ def position(ctx: click.Context, name: str) -> None:
 def forget(ctx: click.Context, name: str, *, yes: bool) -> None:
     """Forget a source's position, so that its next start takes a new snapshot.
 
-    Changes between the old position and the new snapshot are seen as rows, not as events: snapshot
-    rows build state and command nothing. The slot is left alone; drop it in the database first.
+    Changes between the old position and the new snapshot are seen as rows, not as events, and a
+    snapshot never starts a hold. The slot is left alone; drop it in the database first.
     Prints the position that was forgotten.
     """
     if not yes:
