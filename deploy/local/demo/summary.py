@@ -103,7 +103,7 @@ def inspection_table(
                 ]
             )
         right = right and well
-    return Outcome(columns(rows) + "\n" + timings(cause, expected, seen), right, keyed(rows))
+    return Outcome(columns(rows) + "\n" + timings(expected, seen), right, keyed(rows))
 
 
 def fits(wanted: Expected, seen: Seen) -> bool:
@@ -121,7 +121,7 @@ def fits(wanted: Expected, seen: Seen) -> bool:
     )
 
 
-def timings(cause: str, expected: Sequence[Expected], seen: Mapping[str, Seen]) -> str:
+def timings(expected: Sequence[Expected], seen: Mapping[str, Seen]) -> str:
     """The pipeline's own part and the ERP's, apart."""
     found = [seen[wanted.lot] for wanted in expected if wanted.lot in seen]
     if not found:
@@ -129,11 +129,11 @@ def timings(cause: str, expected: Sequence[Expected], seen: Mapping[str, Seen]) 
     own = sorted(ack.pipeline_seconds * 1000 for ack in found)
     erp = sorted(ack.total_seconds - ack.pipeline_seconds for ack in found)
     return (
-        f"{cause}, Lotgate's own part, commit of the row to the command on its topic:"
-        f" {own[0]:.0f} ms for the first, p50 {quantile(own, 0.5):.0f} ms,"
-        f" p99 {quantile(own, 0.99):.0f} ms over {len(own)} (aim at idle: 100 and 400 ms).\n"
-        f"The ERP's part, command to verified read-back: {erp[0]:.1f} to {erp[-1]:.1f} s, waiting"
-        f" for one another included. Commit to the last read-back:"
+        f"Lotgate's own part, commit of the row to the command on its topic: {own[0]:.0f} ms for the"
+        f" lot that was named\n(aim at idle: p50 100 ms, p99 400 ms); over all {len(own)} lots p50"
+        f" {quantile(own, 0.5):.0f} ms, p99 {quantile(own, 0.99):.0f} ms.\n"
+        f"The ERP's part, command to verified read-back: {erp[0]:.1f} to {erp[-1]:.1f} s, waiting for"
+        f" one another included.\nCommit to the last read-back:"
         f" {max(ack.total_seconds for ack in found):.1f} s (aim: 15 s)."
     )
 
