@@ -128,13 +128,15 @@ def timings(expected: Sequence[Expected], seen: Mapping[str, Seen]) -> str:
         return "No read-back was seen."
     own = sorted(ack.pipeline_seconds * 1000 for ack in found)
     erp = sorted(ack.total_seconds - ack.pipeline_seconds for ack in found)
+    last = max(ack.total_seconds for ack in found)
     return (
-        f"Lotgate's own part, commit of the row to the command on its topic: {own[0]:.0f} ms for the"
-        f" lot that was named\n(aim at idle: p50 100 ms, p99 400 ms); over all {len(own)} lots p50"
-        f" {quantile(own, 0.5):.0f} ms, p99 {quantile(own, 0.99):.0f} ms.\n"
-        f"The ERP's part, command to verified read-back: {erp[0]:.1f} to {erp[-1]:.1f} s, waiting for"
-        f" one another included.\nCommit to the last read-back:"
-        f" {max(ack.total_seconds for ack in found):.1f} s (aim: 15 s)."
+        "Lotgate's own part, commit of the row to the command on its topic:"
+        f" {own[0]:.0f} ms for the lot that was named\n"
+        f"(aim at idle: p50 100 ms, p99 400 ms); over all {len(own)} lots"
+        f" p50 {quantile(own, 0.5):.0f} ms, p99 {quantile(own, 0.99):.0f} ms.\n"
+        f"The ERP's part, command to verified read-back: {erp[0]:.1f} to {erp[-1]:.1f} s,"
+        " waiting for one another included.\n"
+        f"Commit to the last read-back: {last:.1f} s (aim: 15 s)."
     )
 
 
