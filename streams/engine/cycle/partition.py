@@ -208,7 +208,7 @@ class Partition:
     def _emit(self, record: Raw, outputs: list[Output], rejected: list[Poison]) -> None:
         self.outputs.extend(outputs)
         for poison in rejected:
-            self.outputs.append(dead_letter(self._origin, record, poison))
+            self.outputs.append(dead_letter(self._origin, record, poison, part=True))
 
     def _attempt(self, record: Raw) -> Exception | None:
         """Run the rule on a record; gives what says that the record itself is at fault."""

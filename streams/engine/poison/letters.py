@@ -47,6 +47,7 @@ def dead_letter(
     *,
     attempts: int = 1,
     cause: str = "",
+    part: bool = False,
 ) -> Output:
     """Make the dead letter of a record.
 
@@ -56,6 +57,7 @@ def dead_letter(
         error: Why it failed.
         attempts: How often it was tried, this time included.
         cause: Position of what made it run: the record's own, or that of a decision to replay.
+        part: Only a part of the record failed; the rest of it was used, so nobody waits for it.
     """
     offset = record.offset()
     _, timestamp = record.timestamp()
@@ -72,6 +74,7 @@ def dead_letter(
         "stack": _stack(error),
         "build": origin.build,
         "attempts": str(attempts),
+        "scope": "part" if part else "record",
         "cause": cause or f"{origin.topic}[{origin.partition}]@{offset}",
     }
     own = [(PREFIX + name, text.encode("utf-8", "replace")) for name, text in story.items()]

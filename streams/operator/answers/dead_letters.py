@@ -254,8 +254,17 @@ def _certain_origin(letter: Record) -> Origin:
     """Where a record lay that can be decided on.
 
     Raises:
-        Misconfigured: It is a row of a source, for which nobody waits; or no dead letter.
+        Misconfigured: It is a row of a source, or a part of a record, for which nobody waits; or
+            no dead letter.
     """
+    if told(letter, "scope") == "part":
+        raise Misconfigured(
+            f"only a part of {came_from(letter)} could not be used; the rest of it was, and nothing"
+            " waits behind it",
+            code="not_replayable",
+            kept="the dead letter, with the record's bytes",
+            advice="correct the row in its system and save it: the change is handled as any other",
+        )
     if is_row(letter):
         raise Misconfigured(
             f"{came_from(letter)} is a row that its source could not publish: it lies in no topic,"
