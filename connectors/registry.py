@@ -14,11 +14,12 @@ from connectors.runner.source import run_source
 from connectors.runner.source_config import SourceConfig
 from connectors.sinks.tryton.rest.config import TrytonConfig
 from connectors.sinks.tryton.sink import TrytonSink
-from connectors.sources.postgres.names import parts_of, secrets_of
+from connectors.sources.postgres.names import secrets_of
 from streams.contracts.shipped import shipped_codec
 from streams.engine import arm
 from streams.errors import Misconfigured
 from streams.model.hold import Enforcement
+from streams.runtime.connection_string import parts_of
 from streams.runtime.logging import configure_logging
 from streams.runtime.settings import (
     EvidenceSettings,

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 import psycopg
 
 from streams.errors import Misconfigured, Transient
+from streams.runtime.connection_string import parts_of
 
 CONNECT_SECONDS = 10
 """How long one attempt to connect may take."""
@@ -23,6 +24,8 @@ def connected(dsn: str, name: str) -> psycopg.Connection[Any]:
         Transient: The database cannot be reached.
         Misconfigured: It refuses the role, or the string is wrong.
     """
+    # The driver's own words can repeat a malformed string, password included.
+    parts_of(dsn, "LOTGATE_EVIDENCE_DSN")
     try:
         return psycopg.connect(
             dsn,
@@ -34,12 +37,6 @@ def connected(dsn: str, name: str) -> psycopg.Connection[Any]:
             keepalives_interval=5,
             keepalives_count=3,
         )
-    except psycopg.ProgrammingError as error:
-        raise Misconfigured(
-            "LOTGATE_EVIDENCE_DSN is no PostgreSQL connection string",
-            code="bad_setting",
-            advice="write it as postgresql://user@host:port/database",
-        ) from error
     except psycopg.Error as error:
         raise judged(error) from error
 

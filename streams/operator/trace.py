@@ -11,7 +11,7 @@ from streams.evidence.database import connected, judged
 from streams.evidence.queries import lots_named
 from streams.evidence.story import story_of
 from streams.operator.answers.story_text import rendered
-from streams.operator.answers.tooling import NotFound, as_json, tool_settings
+from streams.operator.answers.tooling import NotFound, as_json, trace_settings
 from streams.runtime.settings import secret
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def trace_lot(ctx: click.Context, lot: str, *, states: bool, json_wanted: bool) 
     If several lots have the number, all are told. Exit code 3 if none is known, 5 if the evidence
     database cannot be reached.
     """
-    settings = tool_settings(ctx)
+    settings = trace_settings(ctx)
     dsn = secret("LOTGATE_EVIDENCE_DSN", settings.evidence_dsn, settings.evidence_dsn_file)
     stories = stories_of(dsn, lot)
     if json_wanted:

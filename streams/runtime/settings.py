@@ -151,7 +151,16 @@ class EvidenceSettings(CommonSettings):
 
 
 class ToolSettings(EvidenceSettings):
-    """Commands that a person runs: `tail`, `trace`, `dlq`, `schema`, `doctor`."""
+    """Commands that a person runs: `tail`, `dlq`, `schema`, `topology`."""
+
+
+class TraceSettings(BaseModel):
+    """`lotgate trace`: reads the evidence database and nothing else."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+    evidence_dsn: SecretStr | None = Field(None, description="PostgreSQL connection string.")
+    evidence_dsn_file: Path | None = Field(None, description="File that holds it.")
 
 
 class StackSettings(BaseModel):
@@ -168,6 +177,7 @@ PROCESSES: tuple[type[BaseModel], ...] = (
     HoldSettings,
     EvidenceSettings,
     ToolSettings,
+    TraceSettings,
     StackSettings,
 )
 

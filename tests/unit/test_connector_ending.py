@@ -13,12 +13,13 @@ from confluent_kafka import KafkaError, KafkaException
 
 import connectors.cli  # noqa: F401 - adds `connect` and `cdc`
 from connectors.runner.ending import run_process
-from connectors.sources.postgres.names import parts_of, secrets_of
+from connectors.sources.postgres.names import secrets_of
 from streams.cli import LazyGroup, cli
 from streams.engine import Fenced, StartPosition
 from streams.engine.kafka.failures import judged
 from streams.errors import LotgateError, Misconfigured, Poison, Transient
 from streams.operator.exit_codes import all_codes
+from streams.runtime.connection_string import parts_of
 from streams.runtime.logging import configure_logging
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def ended(failure: Exception, *secrets: str) -> tuple[int, str]:
         (["connect", "erp-cdc"], "LOTGATE_SOURCE_DSN"),
         (["cdc", "position", "qms-cdc"], "LOTGATE_SOURCE_DSN"),
         (["connect", "evidence"], "LOTGATE_EVIDENCE_DSN"),
+        (["trace", "lot", "R-001"], "LOTGATE_EVIDENCE_DSN"),
     ],
 )
 def test_a_malformed_connection_string_is_one_sentence_without_its_text(

@@ -16,7 +16,7 @@ import tenacity
 from streams.contracts.registry import ConfluentRegistry
 from streams.contracts.shipped import shipped_codec
 from streams.errors import LotgateError, Transient
-from streams.runtime.settings import ToolSettings, load
+from streams.runtime.settings import ToolSettings, TraceSettings, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +61,11 @@ def moment(text: str, now: datetime) -> datetime:
 def tool_settings(ctx: click.Context) -> ToolSettings:
     """Read the settings of a tool; what the environment leaves out comes from the local stack."""
     return load(ToolSettings, ctx.obj() if callable(ctx.obj) else {})
+
+
+def trace_settings(ctx: click.Context) -> TraceSettings:
+    """Read where the evidence is; see `tool_settings`."""
+    return load(TraceSettings, ctx.obj() if callable(ctx.obj) else {})
 
 
 patient = tenacity.retry(
