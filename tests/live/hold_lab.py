@@ -68,7 +68,13 @@ class HoldLab:
 
     def produce(self, facts: Sequence[Fact]) -> None:
         topics = {topic.event: topic for topic in FACTS}
-        producer = Producer({"bootstrap.servers": self.bootstrap, "partitioner": "murmur2_random"})
+        producer = Producer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+            }
+        )
         for fact in facts:
             topic = topics[type(fact)]
             value = self.codec.encode(topic, fact)

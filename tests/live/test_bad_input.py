@@ -55,6 +55,7 @@ def produced(demo: Demo, topic: str, key: str, value: bytes) -> tuple[int, int]:
         {
             "bootstrap.servers": demo.stack.addresses().bootstrap,
             "partitioner": "murmur2_random",
+            "enable.idempotence": True,
         }
     )
     producer.produce(

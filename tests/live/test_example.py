@@ -119,7 +119,13 @@ class Reader:
 
     def produce(self, inspections: list[lot_hold.Inspection]) -> None:
         topic = lot_hold.INSPECTIONS
-        producer = Producer({"bootstrap.servers": self.bootstrap, "partitioner": "murmur2_random"})
+        producer = Producer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+            }
+        )
         with self.codec() as codec:
             for each in inspections:
                 value = codec.encode(topic, each)

@@ -85,6 +85,7 @@ class Site:
             {
                 "bootstrap.servers": self.connection.bootstrap,
                 "partitioner": "murmur2_random",
+                "enable.idempotence": True,
             }
         )
         topic = TRANSLATE_INPUT.full_name("", self.connection.group)
