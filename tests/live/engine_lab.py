@@ -238,4 +238,5 @@ def assert_exact(lab: Lab, events: list[job.Inspection]) -> None:
     assert set(found) == holds
     kept = lab.states()
     other = {lot: (kept.get(lot), states.get(lot)) for lot in {*kept, *states}}
-    assert not {lot: pair for lot, pair in other.items() if pair[0] != pair[1]}
+    different = {lot: pair for lot, pair in other.items() if pair[0] != pair[1]}
+    assert not different, f"lot: (kept, expected): {different}"
