@@ -7,7 +7,6 @@ table for all commands: `lotgate exit-codes`.
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -104,9 +103,3 @@ def cli() -> None:
                      lotgate tail inventory.hold.acks --since 10m
     For operators:   lotgate doctor, lotgate dlq list, lotgate exit-codes
     """  # noqa: D301 - click reads the escape
-
-
-def main() -> None:
-    """Run without the commands of connectors; `lotgate` itself is `connectors.cli`."""
-    cli(prog_name="lotgate")
-    sys.exit(0)

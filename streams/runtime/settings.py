@@ -143,17 +143,6 @@ class HoldSettings(CommonSettings):
     )
 
 
-class EvidenceSettings(CommonSettings):
-    """`lotgate connect evidence`: everything that happened, in PostgreSQL."""
-
-    evidence_dsn: SecretStr | None = Field(None, description="PostgreSQL connection string.")
-    evidence_dsn_file: Path | None = Field(None, description="File that holds it.")
-
-
-class ToolSettings(EvidenceSettings):
-    """Commands that a person runs: `tail`, `dlq`, `schema`, `topology`."""
-
-
 class TraceSettings(BaseModel):
     """`lotgate trace`: reads the evidence database and nothing else."""
 
@@ -161,6 +150,14 @@ class TraceSettings(BaseModel):
 
     evidence_dsn: SecretStr | None = Field(None, description="PostgreSQL connection string.")
     evidence_dsn_file: Path | None = Field(None, description="File that holds it.")
+
+
+class EvidenceSettings(CommonSettings, TraceSettings):
+    """`lotgate connect evidence`: everything that happened, in PostgreSQL."""
+
+
+class ToolSettings(EvidenceSettings):
+    """Commands that a person runs: `tail`, `dlq`, `schema`, `topology`."""
 
 
 class StackSettings(BaseModel):
