@@ -16,7 +16,7 @@ from streams.engine.plugin.ending import exit_code_of
 from streams.engine.plugin.worker import run_worker
 from streams.engine.poison.letters import Origin, dead_letter
 from streams.engine.settings import EngineSettings, FuseLimits
-from streams.model.verdict import Verdict
+from streams.model.verdict import Timer, Verdict
 
 __all__ = [
     "MEANING",
@@ -34,6 +34,7 @@ __all__ = [
     "Stage",
     "StartPosition",
     "Store",
+    "Timer",
     "Topic",
     "TopicFacts",
     "Transaction",

@@ -92,7 +92,7 @@ class Lotgate(faust.App):
         """Give a function that makes the settings when a worker starts without `configure`."""
         self._settings_from = give
 
-    def stage(
+    def stage(  # noqa: PLR0913 - each says one thing about the stage
         self,
         topic: Topic[Any],
         *,
@@ -101,6 +101,7 @@ class Lotgate(faust.App):
         dedupes_by_position: bool = False,
         scope: Scope = "key",
         name: str | None = None,
+        due: Callable[[Any, Any, int], Any] | None = None,
     ) -> Callable[[F], F]:
         """Bind a pure rule to an input topic.
 
@@ -113,6 +114,7 @@ class Lotgate(faust.App):
             scope: `key`: `rule(state, event) -> Verdict`. `partition`: `rule(view, event) ->
                 tuple of events`, where the view gives and takes any state of the partition.
             name: Name of the stage; the function's own by default.
+            due: What happens when one of the stage's timers is due; see `Stage.due`.
 
         Returns:
             A decorator that gives the function back unchanged.
@@ -120,7 +122,9 @@ class Lotgate(faust.App):
 
         def bind(rule: F) -> F:
             called = name or rule.__name__.replace("_", "-")
-            self.stages.append(Stage(called, topic, rule, store, emits, scope, dedupes_by_position))
+            self.stages.append(
+                Stage(called, topic, rule, store, emits, scope, dedupes_by_position, due)
+            )
             return rule
 
         return bind

@@ -10,6 +10,8 @@ from streams.contracts.topics import GROUP, Topic, changelog
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from streams.model.verdict import Timer
+
 S = TypeVar("S")
 Scope = Literal["key", "partition"]
 
@@ -96,6 +98,10 @@ class View(Protocol[S]):
         """Remove the state of a key."""
         ...
 
+    def set_timer(self, timer: Timer) -> None:
+        """Set, replace or cancel a timer of the key that it names."""
+        ...
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -110,6 +116,8 @@ class Stage:
         scope: `key`: the rule sees the state of the record's key. `partition`: it sees the store.
         dedupes_by_position: The rule drops what is older than its state, so a key waits behind
             its dead letter; otherwise a replay would be dropped as old.
+        due: What happens when a timer is due: `due(state, timer, now_us) -> Verdict`, or with
+            scope `partition` `due(view, timer, now_us) -> tuple of events`. None: no timers.
     """
 
     name: str
@@ -119,6 +127,7 @@ class Stage:
     emits: tuple[Topic[Any], ...] = ()
     scope: Scope = "key"
     dedupes_by_position: bool = False
+    due: Callable[[Any, Any, int], Any] | None = None
     routes: dict[type[Any], Topic[Any]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from streams.contracts.topics import DEAD_LETTER_LIMIT_BYTES, RECORD_LIMIT_BYTES
 from streams.engine.kafka.clients import SESSION_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS
+from streams.runtime.clock import now_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,6 +58,7 @@ class EngineSettings:
         provision: Create missing topics at start.
         fault: Fault point at which the process dies; for tests only.
         client: Further librdkafka settings of producer and consumer.
+        clock: The current instant in microseconds since 1970, for timers.
     """
 
     connection: KafkaConnection
@@ -77,3 +79,4 @@ class EngineSettings:
     provision: bool = False
     fault: str = ""
     client: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    clock: Callable[[], int] = now_us

@@ -14,3 +14,8 @@ def now() -> datetime:
 def now_ms() -> int:
     """The current instant in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def now_us() -> int:
+    """The current instant in microseconds since 1970."""
+    return time.time_ns() // 1_000

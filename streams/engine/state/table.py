@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from streams.contracts.topics import Topic
     from streams.engine.declare import Encoding, Store
     from streams.engine.state.disk import Disk
+    from streams.model.verdict import Timer
 
 S = TypeVar("S")
 Encoded = dict[bytes, bytes | None]
@@ -45,6 +46,7 @@ class Table(Generic[S]):
         self._cache: dict[bytes, S | None] = {}
         self._cycle: dict[bytes, S | None] = {}
         self._record: dict[bytes, S | None] = {}
+        self.timers: list[Timer] = []
 
     def load(self, key: bytes) -> S | None:
         """The state of a key before the record at hand."""
@@ -83,6 +85,10 @@ class Table(Generic[S]):
     def delete(self, key: str) -> None:
         """Remove the state of a key, if the rule ends well."""
         self._record[key.encode()] = None
+
+    def set_timer(self, timer: Timer) -> None:
+        """Set, replace or cancel a timer, if the rule ends well."""
+        self.timers.append(timer)
 
     def written(self) -> Encoded:
         """What the rule at hand wrote, encoded."""
