@@ -48,7 +48,7 @@ class _Binding:
         write: The generated writer.
         read: The generated reader of bytes written with our schema.
         frame: Frame of records we write; empty until `Codec.prepare`.
-        readers: For each writer's schema id: payload to event.
+        readers: For each writer's frame: payload to event.
     """
 
     event: type
@@ -58,7 +58,7 @@ class _Binding:
     write: Callable[[Any, bytes], bytes]
     read: Callable[[bytes, int], tuple[Any, int]]
     frame: bytes
-    readers: dict[int, Callable[[bytes], Any]]
+    readers: dict[bytes, Callable[[bytes], Any]]
 
 
 class Codec:
@@ -126,7 +126,7 @@ class Codec:
                     advice="run `lotgate schema publish` with this release against this registry",
                 )
             binding.frame = frame(found)
-            binding.readers[found] = self._own_reader(binding)
+            binding.readers[binding.frame] = self._own_reader(binding)
             self._writers.know(found, binding.schema)
 
     def encode(self, topic: Topic[E], event: E) -> bytes:
@@ -161,13 +161,14 @@ class Codec:
                 `bad_value`, `unreadable_schema`, `too_large`.
             Transient: `registry_unreachable`.
         """
-        schema_id = schema_id_of(payload)
-        binding = self._binding(topic)
+        binding = self._bindings.get(topic.name)
+        if binding is None or binding.event is not topic.event:
+            binding = self._binding(topic)
+        reader = binding.readers.get(payload[:FRAME_BYTES])
+        if reader is None:
+            reader = self._reader_for(binding, payload)
         if len(payload) > self._limit:
             raise too_large(len(payload), self._limit, binding.subject)
-        reader = binding.readers.get(schema_id)
-        if reader is None:
-            reader = self._reader_for(binding, schema_id)
         event: E = reader(payload)
         return event
 
@@ -210,7 +211,10 @@ class Codec:
             self._bindings[topic.name] = binding
         return binding
 
-    def _reader_for(self, binding: _Binding, schema_id: int) -> Callable[[bytes], Any]:
+    def _reader_for(self, binding: _Binding, payload: bytes) -> Callable[[bytes], Any]:
+        schema_id = schema_id_of(payload)
+        if len(payload) > self._limit:
+            raise too_large(len(payload), self._limit, binding.subject)
         writer = self._writers.schema(schema_id)
         same = shape(writer) == binding.shape
         reader = (
@@ -218,7 +222,7 @@ class Codec:
             if same
             else resolving_reader(binding.subject, binding.schema, binding.read, writer)
         )
-        binding.readers[schema_id] = reader
+        binding.readers[frame(schema_id)] = reader
         return reader
 
     def _own_reader(self, binding: _Binding) -> Callable[[bytes], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import fields
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from streams.contracts.wire.decimals import decimal_of
@@ -96,8 +97,16 @@ class _Reader:
         name = self.source.fresh("read_record")
         self.source.line(0, f"def {name}(d, s, p):")
         values = {field: self.source.fresh("v") for field in node.names}
-        for field, part in zip(node.names, node.parts, strict=True):
-            self._part(part, 1, values[field])
+        fields_of_kind = groupby(
+            zip(node.names, node.parts, strict=True), lambda each: each[1].kind == "double"
+        )
+        for are_doubles, group in fields_of_kind:
+            members = list(group)
+            if are_doubles and len(members) > 1:
+                self._doubles(", ".join(values[field] for field, _ in members), len(members))
+            else:
+                for field, part in members:
+                    self._part(part, 1, values[field])
         self._make(node.python, values)
         self._records[node.python, node] = name
 
@@ -141,6 +150,13 @@ class _Reader:
         else:
             for text in _PLAIN[node.kind]:
                 self.source.line(indent, text.format(into, node.number))
+
+    def _doubles(self, into: str, count: int) -> None:
+        """Several doubles in a row, by one call: limits and their value stand together."""
+        unpack = self.source.constant("DOUBLES", struct.Struct(f"<{count}d").unpack_from)
+        self.source.line(1, f"d[p + {8 * count - 1}]")
+        self.source.line(1, f"{into} = {unpack}(d, p)")
+        self.source.line(1, f"p += {8 * count}")
 
     def _sized(self, indent: int, into: str, then: tuple[str, ...]) -> None:
         line = self.source.line

@@ -75,16 +75,25 @@ def read_long(data: bytes, at: int) -> tuple[int, int]:
         ValueError: More than ten bytes, or more than 64 bits.
     """
     byte = data[at]
+    if byte < 128:
+        return (byte >> 1) ^ -(byte & 1), at + 1
     value = byte & 127
-    shift = 7
-    place = at + 1
+    byte = data[at + 1]
+    if byte < 128:  # positions and counts mostly have two or three bytes
+        value |= byte << 7
+        return (value >> 1) ^ -(value & 1), at + 2
+    value |= (byte & 127) << 7
+    byte = data[at + 2]
+    shift = 14
+    place = at + 3
     while byte > 127:
-        byte = data[place]
         value |= (byte & 127) << shift
         shift += 7
+        byte = data[place]
         place += 1
         if place - at > _MAX_BYTES:
             raise ValueError("an integer has more than ten bytes")
+    value |= byte << shift
     if value >> LONG_BITS:
         raise ValueError("an integer has more than 64 bits")
     return (value >> 1) ^ -(value & 1), place
