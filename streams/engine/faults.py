@@ -7,9 +7,12 @@ root arms it from `LOTGATE_FAULT=<point>[:nth]`.
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from streams.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEATH: Final = 137
 """Exit status of a death at a fault point: what a shell reports for `kill -9`."""
@@ -34,13 +37,15 @@ class _Armed:
 
     point: str | None = None
     left: int = 0
+    die: Callable[[int], object] = staticmethod(os._exit)
 
 
-def arm(setting: str) -> None:
+def arm(setting: str, die: Callable[[int], object] = os._exit) -> None:
     """Choose where the process dies.
 
     Args:
         setting: `<point>` or `<point>:<nth>` (1 = the first time); empty disarms.
+        die: What death is; a driver without a broker takes it for the end of a pretended process.
 
     Raises:
         Misconfigured: The number is not a positive integer.
@@ -54,6 +59,7 @@ def arm(setting: str) -> None:
         )
     _Armed.point = point or None
     _Armed.left = int(nth or 1)
+    _Armed.die = staticmethod(die)
 
 
 def reach(point: str) -> None:
@@ -62,4 +68,4 @@ def reach(point: str) -> None:
         return
     _Armed.left -= 1
     if _Armed.left == 0:
-        os._exit(DEATH)
+        _Armed.die(DEATH)
