@@ -77,6 +77,17 @@ def replay(
         Misconfigured: Actor or reason is empty, or the record is no dead letter.
         Transient: The broker is not available.
     """
+    return _decide(connection, replaying(dead_letter, actor=actor, reason=reason, value=value))
+
+
+def replaying(
+    dead_letter: Record, *, actor: str, reason: str, value: bytes | None = None
+) -> Decision:
+    """The decision that `replay` writes.
+
+    Raises:
+        Misconfigured: The record is no dead letter.
+    """
     topic, partition, offset = origin_of(dead_letter)
     stamp = dead_letter.header("lotgate-dlq-timestamp") or b"0"
     record = StoredRecord(
@@ -86,7 +97,7 @@ def replay(
         pairs=tuple(p for p in dead_letter.headers if not p[0].startswith("lotgate-dlq-")),
         time=(1, int(stamp)),
     )
-    return _decide(connection, Decision("replay", topic, partition, offset, actor, reason, record))
+    return Decision("replay", topic, partition, offset, actor, reason, record)
 
 
 def drop(connection: KafkaConnection, dead_letter: Record, *, actor: str, reason: str) -> Decision:
