@@ -228,6 +228,8 @@ class Membership:
         for each in partitions:
             self._owned[each.topic, each.partition] = None
         self.moved = True
+        if partitions:
+            reach("assigned")
         consumer.incremental_assign([])
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

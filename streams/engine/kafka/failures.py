@@ -16,6 +16,15 @@ FENCING: Final = frozenset(
         KafkaError.FENCED_INSTANCE_ID,
     }
 )
+FORMER_MEMBER: Final = frozenset(
+    {
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.STALE_MEMBER_EPOCH,
+        KafkaError.FENCED_INSTANCE_ID,
+    }
+)
+"""How a group refuses the positions of one who is no longer a member, or not as it was."""
 RECORD_FAULTS: Final = frozenset(
     {
         KafkaError.MSG_SIZE_TOO_LARGE,

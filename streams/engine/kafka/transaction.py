@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
+from streams.engine.faults import reach
 from streams.engine.kafka import clients
 from streams.engine.kafka.failures import (
     DENIED,
     FENCING,
+    FORMER_MEMBER,
     RECORD_FAULTS,
     Aborted,
     Fenced,
@@ -180,6 +182,7 @@ class Transaction:
         """
         left = self._live.flush(self._patience)
         if left:
+            reach("txn_aborted")
             self._discard_producer()
             raise Aborted(
                 f"{left} records of {self.transactional_id} were not delivered in"
@@ -209,6 +212,8 @@ class Transaction:
         try:
             self._live.send_offsets_to_transaction(offsets, group_metadata, self._patience)
         except KafkaException as failure:
+            if error_of(failure).code() in FORMER_MEMBER:
+                reach("offsets_refused")
             raise self._failed(failure, "send offsets", committing=False) from failure
 
     def commit(self) -> None:
@@ -231,6 +236,7 @@ class Transaction:
         if not self._is_open or self._producer is None:
             self._is_open = False
             return
+        reach("txn_aborted")
         try:
             self._producer.abort_transaction(self._patience)
         except KafkaException as failure:
@@ -276,6 +282,7 @@ class Transaction:
 
     def _aborted(self, error: KafkaError, message: str) -> LotgateError:
         if error.retriable() or error.code() == KafkaError._TIMED_OUT:  # noqa: SLF001
+            reach("txn_aborted")
             self._discard_producer()
         else:
             try:

@@ -138,6 +138,8 @@ class Restore:
             offset = message.offset()
             if offset is not None:
                 self._position = max(self._position, offset)
+            if self._position < self._end:
+                reach("restore_waits_for_txn")
             return True
         if error.code() in OUT_OF_RANGE:
             self._again()
@@ -153,6 +155,8 @@ class Restore:
 
     def _finish(self) -> None:
         self.close()
+        if self.records:
+            reach("restored")
         if self._disk.checkpoint is None or self._disk.checkpoint.position != self._position:
             self._disk.write({}, self._checkpoint())
 
