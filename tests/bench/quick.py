@@ -1,0 +1,77 @@
+"""Our worker alone, in half a minute: for tuning.
+
+    python -m tests.bench.quick [--records 300000] [--lots 20000] [--rounds 1] [--latency]
+
+It says CPU seconds per million (by thread), records per second, memory; with `--latency` the time
+from produce to read_committed receive at 2,000 records per second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from tests.bench.ground import Ground, holds, lent
+from tests.bench.measure.watch import Run, Watch, ended
+from tests.bench.ours import Ours
+
+LIMIT_S = 600.0
+
+
+def once(ours: Ours, members: int = 1) -> Run:
+    """One run of our workers over an input that is there."""
+    ours.prepare()
+    watch = Watch(ours.ground, ours.input, ours.full_group, members)
+    began = time.monotonic()
+    workers = [ours.start(str(number)) for number in range(members)]
+    try:
+        return watch.follow(workers, began, LIMIT_S)
+    finally:
+        ended(workers)
+
+
+def told(run: Run) -> str:
+    """A run in a few lines."""
+    threads = ", ".join(
+        f"{name} {seconds * 1e6 / run.total:.2f}"
+        for name, seconds in run.threads.most_common(8)
+        if seconds > 0.01
+    )
+    return (
+        f"CPU {run.cpu_per_million:.2f} s per million ({run.whole_per_million:.2f} with start), "
+        f"{run.rate:,.0f} records/s, peak {run.rss_mb:.0f} MB, first record after "
+        f"{run.start_s:.2f} s, broker {run.broker_per_million:.2f} s per million\n"
+        f"  whole run by thread, s per million: {threads}"
+    )
+
+
+def throughput(ground: Ground, records: int, lots: int, rounds: int) -> None:
+    """Some runs over one input."""
+    first = Ours(ground, "quick", "quick-0")
+    first.prepare()
+    expected = ground.produce_inspections(first.input, records, lots)
+    for number in range(1, rounds + 1):
+        ours = Ours(ground, "quick", f"quick-{number}")
+        since = ground.ends(ours.output)
+        run = once(ours)
+        exact = holds(ground, ours.output, since) == expected.holds
+        print(f"round {number}: {told(run)}\n  output {'exact' if exact else 'WRONG'}")
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.quick")
+    parser.add_argument("--records", type=int, default=300_000)
+    parser.add_argument("--lots", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--latency", action="store_true")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of measuring, with --latency")
+    given = parser.parse_args()
+    with lent() as ground:
+        throughput(ground, given.records, given.lots, given.rounds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
