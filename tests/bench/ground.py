@@ -93,11 +93,10 @@ class Ground:
         """The next offset of each partition."""
         consumer = self._reader()
         try:
-            found = (
-                consumer.get_watermark_offsets(TopicPartition(topic, number), 10)
+            return [
+                consumer.get_watermark_offsets(TopicPartition(topic, number), 10)[1]
                 for number in range(PARTITIONS)
-            )
-            return [pair[1] for pair in found if pair is not None]
+            ]
         finally:
             consumer.close()
 

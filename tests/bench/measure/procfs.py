@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -71,13 +70,13 @@ def peak_mb(root: int) -> float:
     return total / 1024
 
 
-def threads(root: int) -> Counter[str]:
-    """CPU seconds by thread of a tree: `python main`, the busiest other Python thread, and so on.
+def threads(root: int) -> dict[str, float]:
+    """CPU seconds of a tree by the threads' names.
 
     Python names no threads towards the system before 3.14: those that bear their process's name
     are told apart by their number, in the order in which they were started.
     """
-    found: Counter[str] = Counter()
+    found: dict[str, float] = {}
     for pid in tree(root):
         unnamed = 0
         process = stat(PROC / str(pid) / "stat")
@@ -95,5 +94,5 @@ def threads(root: int) -> Counter[str]:
             elif name == process.name:
                 unnamed += 1
                 name = f"python thread {unnamed}"
-            found[name] += thread.own_s
+            found[name] = found.get(name, 0.0) + thread.own_s
     return found

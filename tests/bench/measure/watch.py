@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -56,7 +55,7 @@ class Run:
         total: All records of the run.
         start_s: From the start of the process to the first committed record.
         rss_mb: Peak resident memory of the largest worker, its helpers included.
-        threads: CPU seconds by thread in the whole run.
+        threads: CPU seconds by thread in the first worker's whole run.
     """
 
     records: int
@@ -67,7 +66,7 @@ class Run:
     total: int
     start_s: float
     rss_mb: float
-    threads: Counter[str] = field(default_factory=Counter)
+    threads: dict[str, float] = field(default_factory=dict)
 
     @property
     def cpu_per_million(self) -> float:
@@ -144,7 +143,7 @@ class Watch:
             total=sight.records,
             start_s=start_s,
             rss_mb=max(procfs.peak_mb(root) for root in roots),
-            threads=sum((procfs.threads(root) for root in roots), Counter[str]()),
+            threads=procfs.threads(roots[0]),
         )
 
     def _is_open(self, sight: Sight, shares: list[list[int]], marks: tuple[int, ...]) -> bool:
