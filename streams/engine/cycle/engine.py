@@ -224,12 +224,12 @@ class Engine:
         for partition in partitions:
             self._log_changes(partition, ends)
         reach("after_produce")
-        transaction.flush()
         reach("before_offsets")
         transaction.send_offsets(
             {partition.key: partition.position for partition in partitions},
             self.membership.group_metadata(),
         )
+        transaction.flush()
         reach("before_commit")
         transaction.commit()
         reach("after_commit")

@@ -76,6 +76,9 @@ def producer(
         "partitioner": "murmur2_random",
         # A commit flushes anyway; waiting longer for company would only add to its latency.
         "linger.ms": 1,
+        # The coordinator still writes the last transaction's markers when the next one begins, and
+        # is asked again: after the default of 100 ms that would be most of a cycle.
+        "retry.backoff.ms": 2,
         # One cycle's output per partition should travel as few batches, small on the wire.
         "batch.size": 256 * 1024,
         "compression.type": "lz4",

@@ -193,7 +193,7 @@ class Transaction:
     def send_offsets(self, positions: Mapping[tuple[str, int], int], group_metadata: Any) -> None:
         """Make the consumed positions part of the transaction.
 
-        Waits for all records first: librdkafka is twenty times faster in that order.
+        Called while the records are still on their way: their round trips and these overlap.
 
         Args:
             positions: Next offset to read, by topic and partition. Never empty: it is what makes
@@ -206,7 +206,6 @@ class Transaction:
                 code="no_positions",
                 advice="send the position of every partition that the transaction touched",
             )
-        self.flush()
         offsets = [TopicPartition(topic, part, at) for (topic, part), at in positions.items()]
         self._sent = (offsets, group_metadata)
         try:
