@@ -15,7 +15,7 @@ from streams.contracts.provisioning import (
     topic_spec,
 )
 from streams.contracts.shipped import shipped_codec
-from streams.engine import EngineSettings, Lotgate
+from streams.engine import EngineSettings, Lotgate, Parking
 from streams.errors import Misconfigured
 from streams.runtime.settings import CommonSettings, WorkerSettings, load
 
@@ -65,6 +65,7 @@ def engine_settings(settings: WorkerSettings) -> EngineSettings:
         transaction_timeout_ms=settings.transaction_timeout_ms,
         cycle_records=settings.cycle_records,
         cycle_floor_s=settings.cycle_floor_ms / 1000,
+        parking=Parking(settings.parking_records, settings.parking_bytes),
         provision=settings.provision,
         fault=settings.fault,
     )

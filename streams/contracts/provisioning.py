@@ -87,7 +87,8 @@ def changelog_spec(store: str, partitions: int, connection: Placement) -> TopicS
         prefixed(connection.prefix, changelog(connection.group, store)),
         partitions,
         connection.replication_factor,
-        _compacted(connection),
+        # A record that waits behind its key's dead letter is kept here with its headers.
+        _compacted(connection, DEAD_LETTER_LIMIT_BYTES),
     )
 
 
@@ -99,8 +100,11 @@ def cdc_offsets_spec(
 
 
 def control_spec(connection: Placement) -> TopicSpec:
-    """The topic of decisions on dead letters and fuses; every worker reads all of it."""
-    config = _kept(FOREVER, RECORD_LIMIT_BYTES, connection)
+    """The topic of decisions on dead letters and fuses; every worker reads all of it.
+
+    A decision to replay holds the record with its headers.
+    """
+    config = _kept(FOREVER, DEAD_LETTER_LIMIT_BYTES, connection)
     return _internal(CONTROL, 1, config, connection)
 
 
@@ -146,13 +150,13 @@ def _kept(retention_ms: int, limit: int, connection: Placement) -> dict[str, str
     }
 
 
-def _compacted(connection: Placement) -> dict[str, str]:
+def _compacted(connection: Placement, limit: int = RECORD_LIMIT_BYTES) -> dict[str, str]:
     return {
         "cleanup.policy": "compact",
         "segment.bytes": str(_SMALL_SEGMENT_BYTES),
         "min.cleanable.dirty.ratio": "0.1",
         "delete.retention.ms": str(7 * DAY_MS),
-        **_common(RECORD_LIMIT_BYTES, connection),
+        **_common(limit, connection),
     }
 
 

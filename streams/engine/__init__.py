@@ -14,6 +14,7 @@ from streams.engine.kafka.topics import broker_answers, wait_for_broker
 from streams.engine.kafka.transaction import Transaction
 from streams.engine.plugin.ending import exit_code_of
 from streams.engine.plugin.worker import run_worker
+from streams.engine.poison.ledger import Parking
 from streams.engine.poison.letters import Origin, dead_letter
 from streams.engine.settings import EngineSettings, FuseLimits
 from streams.model.verdict import Timer, Verdict
@@ -29,6 +30,7 @@ __all__ = [
     "Lotgate",
     "Origin",
     "OutcomeUnknown",
+    "Parking",
     "Reader",
     "Record",
     "Stage",

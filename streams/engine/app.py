@@ -102,6 +102,7 @@ class Lotgate(faust.App):
         scope: Scope = "key",
         name: str | None = None,
         due: Callable[[Any, Any, int], Any] | None = None,
+        version: str = "",
     ) -> Callable[[F], F]:
         """Bind a pure rule to an input topic.
 
@@ -115,6 +116,7 @@ class Lotgate(faust.App):
                 tuple of events`, where the view gives and takes any state of the partition.
             name: Name of the stage; the function's own by default.
             due: What happens when one of the stage's timers is due; see `Stage.due`.
+            version: Version of the rule, for dead letters.
 
         Returns:
             A decorator that gives the function back unchanged.
@@ -123,7 +125,7 @@ class Lotgate(faust.App):
         def bind(rule: F) -> F:
             called = name or rule.__name__.replace("_", "-")
             self.stages.append(
-                Stage(called, topic, rule, store, emits, scope, dedupes_by_position, due)
+                Stage(called, topic, rule, store, emits, scope, dedupes_by_position, due, version)
             )
             return rule
 

@@ -6,46 +6,41 @@ decision names applies it, and keeps the decision's offset in the same transacti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-import orjson
+import re
+from typing import TYPE_CHECKING, Final
 
 from streams.contracts.topics import CONTROL, GROUP, prefixed
 from streams.engine.kafka.transaction import Transaction
-from streams.engine.poison.stored import StoredRecord, packed, unpacked
-from streams.errors import Misconfigured, Poison
+from streams.engine.poison.decision import (
+    LARGEST_PARTITION,
+    TEXT_LIMIT,
+    TIMER,
+    TOPIC,
+    TOPIC_LIMIT,
+    Decision,
+    decode,
+    encode,
+)
+from streams.engine.poison.stored import LARGEST, StoredRecord
+from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
     from streams.engine.kafka.records import Record
     from streams.runtime.connection import KafkaConnection
 
-Kind = Literal["replay", "drop", "fuse_reset"]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a person decided.
-
-    Attributes:
-        kind: `replay` a dead letter, `drop` it, or `fuse_reset` a partition.
-        topic: Full name of the original topic.
-        partition: Original partition.
-        offset: Original offset; -1 for a fuse.
-        actor: Who decided.
-        reason: Why.
-        record: What is replayed: the original record, or one with corrected bytes.
-        at: The decision's own offset in the control topic; -1 before it is written.
-    """
-
-    kind: Kind
-    topic: str
-    partition: int
-    offset: int
-    actor: str
-    reason: str
-    record: StoredRecord | None = None
-    at: int = -1
+__all__ = [
+    "Decision",
+    "control_topic",
+    "decode",
+    "drop",
+    "encode",
+    "origin_of",
+    "refuse_unreasoned",
+    "replay",
+    "replaying",
+    "reset_fuse",
+]
+_NUMBER: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
 
 def control_topic(connection: KafkaConnection) -> str:
@@ -89,15 +84,15 @@ def replaying(
         Misconfigured: The record is no dead letter.
     """
     topic, partition, offset = origin_of(dead_letter)
-    stamp = dead_letter.header("lotgate-dlq-timestamp") or b"0"
     record = StoredRecord(
         at=offset,
         octets_key=dead_letter.key,
         octets=dead_letter.value if value is None else value,
         pairs=tuple(p for p in dead_letter.headers if not p[0].startswith("lotgate-dlq-")),
-        time=(1, int(stamp)),
+        time=(1, _told_number(dead_letter, "timestamp", -1)),
     )
-    return Decision("replay", topic, partition, offset, actor, reason, record)
+    timer = _timer(dead_letter)
+    return Decision("replay", topic, partition, offset, actor, reason, record, timer=timer)
 
 
 def drop(connection: KafkaConnection, dead_letter: Record, *, actor: str, reason: str) -> Decision:
@@ -108,7 +103,8 @@ def drop(connection: KafkaConnection, dead_letter: Record, *, actor: str, reason
         Transient: The broker is not available.
     """
     topic, partition, offset = origin_of(dead_letter)
-    return _decide(connection, Decision("drop", topic, partition, offset, actor, reason))
+    decision = Decision("drop", topic, partition, offset, actor, reason, timer=_timer(dead_letter))
+    return _decide(connection, decision)
 
 
 def reset_fuse(
@@ -134,64 +130,78 @@ def origin_of(dead_letter: Record) -> tuple[str, int, int]:
     """Topic, partition and offset that a dead letter came from.
 
     Raises:
-        Misconfigured: It is no dead letter.
+        Misconfigured: It is no dead letter, or its headers are not what the engine writes.
     """
-    topic = dead_letter.header("lotgate-dlq-topic")
-    partition = dead_letter.header("lotgate-dlq-partition")
-    offset = dead_letter.header("lotgate-dlq-offset")
-    if topic is None or partition is None or offset is None:
-        raise Misconfigured(
-            f"{dead_letter.topic}[{dead_letter.partition}]@{dead_letter.offset} does not say where"
-            " it came from",
-            code="no_dead_letter",
-            advice="name a record of a dead-letter topic",
-        )
-    return topic.decode(), int(partition), int(offset)
-
-
-def encode(decision: Decision) -> bytes:
-    """A decision as the value of its record."""
-    line = orjson.dumps(
-        {
-            "kind": decision.kind,
-            "topic": decision.topic,
-            "partition": decision.partition,
-            "offset": decision.offset,
-            "actor": decision.actor,
-            "reason": decision.reason,
-        }
+    topic = _told(dead_letter, "topic")
+    if not TOPIC.fullmatch(topic):
+        raise _no_dead_letter(dead_letter, "topic", topic)
+    return (
+        topic,
+        _told_number(dead_letter, "partition", 0, LARGEST_PARTITION),
+        _told_number(dead_letter, "offset", 0),
     )
-    return line + b"\n" + (packed(decision.record) if decision.record is not None else b"")
 
 
-def decode(value: bytes, at: int) -> Decision:
-    """A decision from its record.
+def _told(dead_letter: Record, name: str) -> str:
+    octets = dead_letter.header(f"lotgate-dlq-{name}")
+    if octets is None or len(octets) > TOPIC_LIMIT:
+        raise _no_dead_letter(dead_letter, name, "absent" if octets is None else "too long")
+    return octets.decode("utf-8", "backslashreplace")
 
-    Args:
-        value: The record's value.
-        at: Its offset.
+
+def _told_number(dead_letter: Record, name: str, least: int, most: int = LARGEST) -> int:
+    text = _told(dead_letter, name)
+    # Only what the engine writes: no spaces, no underscores, no digits of other scripts.
+    if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
+        raise _no_dead_letter(dead_letter, name, text)
+    return int(text)
+
+
+def _timer(dead_letter: Record) -> str:
+    """Which firing failed, if it is the dead letter of one."""
+    if dead_letter.header("lotgate-dlq-scope") != b"timer":
+        return ""
+    octets = dead_letter.header("lotgate-dlq-timer-id") or b""
+    text = octets.decode("ascii", "backslashreplace")
+    if not TIMER.fullmatch(text):
+        raise _no_dead_letter(dead_letter, "timer-id", text)
+    return text
+
+
+def _no_dead_letter(record: Record, name: str, found: str) -> Misconfigured:
+    return Misconfigured(
+        f"{record.topic}[{record.partition}]@{record.offset} does not say where it came from: its"
+        f" header lotgate-dlq-{name} is {found[:100]!r}",
+        code="no_dead_letter",
+        kept="nothing was decided",
+        advice="name a record of a dead-letter topic that Lotgate wrote",
+    )
+
+
+def refuse_unreasoned(actor: str, reason: str) -> None:
+    """Refuse a decision that does not say who and why.
 
     Raises:
-        Poison: It is no decision.
+        Misconfigured: Actor or reason is empty or too long.
     """
-    line, _, rest = value.partition(b"\n")
-    try:
-        known = orjson.loads(line)
-        return Decision(**known, record=unpacked(rest) if rest else None, at=at)
-    except (ValueError, TypeError, KeyError) as failure:
-        raise Poison(
-            f"the control record at offset {at} is no decision: {failure}", code="bad_decision"
-        ) from failure
-
-
-def _decide(connection: KafkaConnection, decision: Decision) -> Decision:
-    if not decision.actor.strip() or not decision.reason.strip():
+    if not actor.strip() or not reason.strip():
         raise Misconfigured(
             "a decision needs an actor and a reason",
             code="no_reason",
             kept="nothing was decided",
             advice="say who decides and why",
         )
+    if max(len(actor), len(reason)) > TEXT_LIMIT:
+        raise Misconfigured(
+            f"actor and reason have at most {TEXT_LIMIT} characters",
+            code="no_reason",
+            kept="nothing was decided",
+            advice="say it shorter, and name the document that says the rest",
+        )
+
+
+def _decide(connection: KafkaConnection, decision: Decision) -> Decision:
+    refuse_unreasoned(decision.actor, decision.reason)
     # Decisions of several people may be written at once: each has a writer of its own name.
     name = f"{connection.group}-control-{decision.actor}"
     with Transaction(connection, name) as transaction:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from streams.contracts.topics import GROUP, Topic, changelog
+from streams.contracts.wire.schema_tree import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -118,6 +119,7 @@ class Stage:
             its dead letter; otherwise a replay would be dropped as old.
         due: What happens when a timer is due: `due(state, timer, now_us) -> Verdict`, or with
             scope `partition` `due(view, timer, now_us) -> tuple of events`. None: no timers.
+        version: Version of the rule, for dead letters; empty for none.
     """
 
     name: str
@@ -128,11 +130,25 @@ class Stage:
     scope: Scope = "key"
     dedupes_by_position: bool = False
     due: Callable[[Any, Any, int], Any] | None = None
+    version: str = ""
     routes: dict[type[Any], Topic[Any]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for topic in self.emits:
             self.routes.setdefault(topic.event, topic)
+
+    @property
+    def rule_name(self) -> str:
+        """The rule as dead letters name it: `module:name`, and `@version` if it has one."""
+        called = getattr(self.rule, "__qualname__", type(self.rule).__qualname__)
+        where = getattr(self.rule, "__module__", "") or ""
+        return f"{where}:{called}" + (f"@{self.version}" if self.version else "")
+
+    @property
+    def reader(self) -> str:
+        """Full name of the schema that the stage reads its input as."""
+        schema = self.topic.schema
+        return schema if isinstance(schema, str) else title_of(schema)
 
     @property
     def store_name(self) -> str:

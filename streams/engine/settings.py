@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from streams.contracts.topics import DEAD_LETTER_LIMIT_BYTES, RECORD_LIMIT_BYTES
 from streams.engine.kafka.clients import SESSION_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS
+from streams.engine.poison.ledger import Parking
 from streams.runtime.clock import now_us
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class EngineSettings:
         cycle_floor_s: Least seconds between the beginnings of two cycles.
         record_limit_bytes: Largest record that a rule may emit.
         dead_letter_limit_bytes: Largest dead letter: a record and its story.
-        queue_limit: Most records that wait behind the dead letters of one partition.
+        parking: How much may wait behind the dead letters of one partition.
         fuse: When a partition stops.
         shutdown_s: After this time an orderly end becomes a hard one.
         provision: Create missing topics at start.
@@ -73,7 +74,7 @@ class EngineSettings:
     cycle_floor_s: float = 0.0
     record_limit_bytes: int = RECORD_LIMIT_BYTES
     dead_letter_limit_bytes: int = DEAD_LETTER_LIMIT_BYTES
-    queue_limit: int = 10_000
+    parking: Parking = field(default_factory=Parking)
     fuse: FuseLimits = field(default_factory=FuseLimits)
     shutdown_s: float = 30.0
     provision: bool = False

@@ -47,9 +47,15 @@ STACK_LIMIT = 8 * 1024
 
 HIDDEN = "***"
 _PATTERNS = (
-    # user:password@host of any URL
-    (re.compile(r"(?<=://)([^\s/:@]+):[^\s/@]+(?=@)"), r"\1:" + HIDDEN),
-    (re.compile(r"(?i)\b(password|passwd|secret|token|api[_-]?key)(\s*[=:]\s*)[^\s,;&]+"), None),
+    # user:password@host of any URL; a bare @ or / may be part of the password
+    (re.compile(r"(?<=://)([^\s/:@]*):\S+(?=@)"), r"\1:" + HIDDEN),
+    (
+        re.compile(
+            r"(?i)([\w.-]*(?:password|passwd|pwd|secret|token|api[_-]?key))"
+            r"""(["']?\s*[=:]\s*["']?)[^\s,;&"']+"""
+        ),
+        None,
+    ),
     (re.compile(r"(?i)\b(bearer|basic)(\s+)[a-z0-9._~+/=-]{8,}"), None),
 )
 LEAST_SECRET = 4

@@ -102,6 +102,12 @@ class WorkerSettings(CommonSettings):
     )
     cycle_records: int = Field(5_000, ge=1, description="Most records in one cycle.")
     cycle_floor_ms: int = Field(0, ge=0, description="Least time between two cycles.")
+    parking_records: int = Field(
+        10_000, ge=1, description="Most records that wait behind one partition's dead letters."
+    )
+    parking_bytes: int = Field(
+        64 * 1024 * 1024, ge=4_096, description="Most bytes of the records that wait there."
+    )
 
 
 class SourceSettings(CommonSettings):

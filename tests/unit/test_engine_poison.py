@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.engine import ExitCode, Parking, exit_code_of
 from streams.engine.control import Decision, decode, encode
 from streams.engine.poison.fuse import Fuse
-from streams.engine.poison.ledger import Ledger
-from streams.engine.poison.letters import Origin, dead_letter
+from streams.engine.poison.ledger import Ledger, ParkingFull
 from streams.engine.poison.stored import StoredRecord, packed, unpacked
 from streams.engine.settings import FuseLimits
-from streams.errors import Misconfigured, Poison
+from streams.errors import Poison
 
 if TYPE_CHECKING:
     from streams.engine.poison.ledger import Changes
@@ -37,7 +39,10 @@ def test_a_record_survives_being_stored(record: StoredRecord) -> None:
     assert unpacked(packed(record)) == record
 
 
-@given(RECORDS, st.text(max_size=20), st.text(max_size=20))
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(str.strip)
+
+
+@given(RECORDS, WORDS, WORDS)
 def test_a_decision_survives_being_written(record: StoredRecord, actor: str, reason: str) -> None:
     decision = Decision("replay", "a.topic", 3, record.at, actor, reason, record, at=7)
     assert decode(encode(decision), 7) == decision
@@ -47,6 +52,57 @@ def test_a_decision_survives_being_written(record: StoredRecord, actor: str, rea
 def test_what_is_no_decision_is_poison(value: bytes) -> None:
     with pytest.raises(Poison, match="no decision"):
         decode(value, 0)
+
+
+DROP: dict[str, object] = {
+    "kind": "drop",
+    "topic": "a.topic",
+    "partition": 3,
+    "offset": 9,
+    "actor": "quality",
+    "reason": "scrapped",
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "shutdown"},
+        {"kind": ["drop"]},
+        {"kind": "replay"},
+        {"topic": "a/topic"},
+        {"topic": "x" * 250},
+        {"topic": None},
+        {"partition": -1},
+        {"partition": "3"},
+        {"partition": True},
+        {"partition": 2**31},
+        {"offset": 2**63},
+        {"offset": -2},
+        {"offset": 1.5},
+        {"actor": ""},
+        {"actor": 7},
+        {"reason": "  "},
+        {"reason": "x" * 2_001},
+        {"at": 5},
+    ],
+    ids=str,
+)
+def test_a_decision_that_others_wrote_is_checked_field_by_field(change: dict[str, object]) -> None:
+    assert decode(orjson.dumps(DROP) + b"\n", 4).at == 4
+    with pytest.raises(Poison, match="no decision"):
+        decode(orjson.dumps({**DROP, **change}) + b"\n", 4)
+
+
+@given(st.binary(max_size=60), st.data())
+def test_no_bytes_of_the_control_topic_stop_a_worker(noise: bytes, data: st.DataObject) -> None:
+    record_ = StoredRecord(9, b"k", b"value", (("h", b"1"),), (1, 55))
+    whole = encode(Decision("replay", "a.topic", 3, 9, "quality", "again", record_))
+    cut = data.draw(st.integers(0, len(whole)))
+    for value in (noise, whole[:cut] + noise, noise + whole[cut:]):
+        with suppress(Poison):
+            known = decode(value, 0)
+            assert known.record is None or known.record.at == known.offset
 
 
 def fuse(stored: bytes | None = None, build: str = "1") -> Fuse:
@@ -119,8 +175,8 @@ class Shelf:
             else:
                 self.stored[key] = value
 
-    def ledger(self, limit: int = 100) -> Ledger:
-        ledger = Ledger(self.stored.get, limit)
+    def ledger(self, limits: Parking | None = None) -> Ledger:
+        ledger = Ledger(self.stored.get, limits or Parking())
         ledger.load(sorted(self.stored.items()))
         return ledger
 
@@ -149,32 +205,41 @@ def test_what_waits_comes_back_in_order(restarts: bool) -> None:
     assert not shelf.stored
 
 
-def test_too_many_that_wait_are_a_named_stop() -> None:
-    changes: dict[bytes, bytes | None] = {}
-    ledger = Shelf().ledger(limit=1)
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        (Parking(records=1), "1 records wait already, the limit is 1"),
+        (Parking(octets=100), "the limit is 100 bytes"),
+        (Parking(record_octets=60), "the limit is 60"),
+    ],
+    ids=["records", "bytes", "record"],
+)
+def test_too_many_that_wait_are_a_named_stop(limits: Parking, told: str) -> None:
+    shelf, changes = Shelf(), dict[bytes, bytes | None]()
+    ledger = shelf.ledger(limits)
     ledger.open(record(1), 1, changes, blocks=True)
-    ledger.wait(record(2), changes)
-    with pytest.raises(Misconfigured, match="wait behind dead letters") as stop:
+    with suppress(ParkingFull):
+        ledger.wait(record(2), changes)
+    with pytest.raises(ParkingFull) as stop:
         ledger.wait(record(3), changes)
-    assert stop.value.code == "queue_full"
+    assert told in str(stop.value)
+    assert (stop.value.code, exit_code_of(stop.value)) == ("parking_full", ExitCode.PARKING_FULL)
 
 
-def test_a_dead_letter_keeps_the_bytes_and_bounds_the_stack() -> None:
-    def deep(depth: int) -> None:
-        if depth:
-            deep(depth - 1)
-        raise ValueError("x" * 10_000)
-
-    origin = Origin("dlq.g", "a.topic", 2, "g", "stage", "7")
-    bad = StoredRecord(9, b"k", b"\xff\0", (("mine", b"1"), ("lotgate-dlq-code", b"old")), (1, 55))
-    with pytest.raises(ValueError, match="x") as failed:
-        deep(300)
-    topic, key, value, headers = dead_letter(origin, bad, failed.value, attempts=2)
-    told = dict(headers or [])
-    assert (topic, key, value) == ("dlq.g", b"k", b"\xff\0")
-    assert told["mine"] == b"1"
-    assert told["lotgate-dlq-code"] == b"rule_failed"
-    assert told["lotgate-dlq-cause"] == b"a.topic[2]@9"
-    assert told["lotgate-dlq-attempts"] == b"2"
-    assert 0 < len(told["lotgate-dlq-stack"]) <= 8 * 1024
-    assert len(told["lotgate-dlq-message"]) <= 2_000
+@given(st.lists(st.tuples(st.sampled_from(["wait", "release", "restart"]), st.binary(max_size=9))))
+def test_what_waits_is_counted_whatever_happens(steps: list[tuple[str, bytes]]) -> None:
+    shelf, changes = Shelf(), dict[bytes, bytes | None]()
+    ledger, waiting = shelf.ledger(), list[StoredRecord]()
+    ledger.open(record(0), 1, changes, blocks=True)
+    for number, (step, value) in enumerate(steps, 1):
+        if step == "wait":
+            waiting.append(StoredRecord(number, b"k", value))
+            ledger.wait(waiting[-1], changes)
+        elif step == "release" and waiting:
+            assert ledger.next_waiting(b"k", changes) == waiting.pop(0)
+        elif step == "restart":
+            shelf.write(changes)
+            changes = {}
+            ledger = shelf.ledger()
+        assert ledger.waiting == len(waiting)
+        assert ledger.octets == sum(len(packed(each)) for each in waiting)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from streams.engine.exit_codes import MEANING, ExitCode
 from streams.engine.kafka.failures import Fenced, StartPosition
 from streams.engine.poison.fuse import FuseTripped
+from streams.engine.poison.ledger import ParkingFull
 from streams.engine.state.table import StateUnreadable
 from streams.errors import Misconfigured
 
@@ -31,6 +32,8 @@ def exit_code_of(failure: BaseException) -> ExitCode:
             return ExitCode.START_POSITION
         case StateUnreadable():
             return ExitCode.STATE_NEWER
+        case ParkingFull():
+            return ExitCode.PARKING_FULL
         case Misconfigured():
             return ExitCode.PREFLIGHT
         case _:

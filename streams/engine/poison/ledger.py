@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from streams.contracts.topics import DEAD_LETTER_LIMIT_BYTES
 from streams.engine.poison.stored import StoredRecord, packed, unpacked
 from streams.errors import Misconfigured
 
@@ -15,9 +17,37 @@ if TYPE_CHECKING:
 
     from streams.engine.poison.stored import Raw
 
+ADVICE: Final = (
+    "replay or drop the dead letters that block keys (`lotgate dlq list --waiting`), then start the"
+    " worker again; or raise {limit}"
+)
 OPEN_PREFIX: Final = b"\0\1open"
 WAIT_PREFIX: Final = b"\0\1wait"
 Changes = dict[bytes, bytes | None]
+
+
+class ParkingFull(Misconfigured):
+    """No further record can wait behind the dead letters of a partition; the worker stops.
+
+    Going on without the record would let a later event of its key overtake it.
+    """
+
+    code = "parking_full"
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """How much may wait behind the dead letters of one partition.
+
+    Attributes:
+        records: Most records.
+        octets: Most bytes of all of them, headers and keys included.
+        record_octets: Most bytes of one of them: what its changelog takes.
+    """
+
+    records: int = 10_000
+    octets: int = 64 * 1024 * 1024
+    record_octets: int = DEAD_LETTER_LIMIT_BYTES
 
 
 class Blocked:
@@ -27,24 +57,26 @@ class Blocked:
 
     def __init__(self, head: int) -> None:
         self.head = head
-        self.waiting: deque[int] = deque()
+        self.waiting: deque[tuple[int, int]] = deque()
+        """Offset and stored size of each record that waits, in order."""
 
 
 class Ledger:
     """What is open in a partition. Every change is also a change of the partition's store."""
 
-    def __init__(self, fetch: Callable[[bytes], bytes | None], limit: int) -> None:
+    def __init__(self, fetch: Callable[[bytes], bytes | None], limits: Parking) -> None:
         """Begin empty; `load` takes up what is stored.
 
         Args:
             fetch: Reads the partition's store.
-            limit: Most records that may wait in this partition.
+            limits: How much may wait in this partition.
         """
         self._fetch = fetch
-        self._limit = limit
+        self._limits = limits
         self.blocked: dict[bytes, Blocked] = {}
         self._open: dict[int, dict[str, Any]] = {}
-        self._count = 0
+        self.waiting = 0
+        self.octets = 0
 
     def load(self, records: Iterable[tuple[bytes, bytes]]) -> None:
         """Take up what is stored.
@@ -55,13 +87,14 @@ class Ledger:
         """
         self.blocked.clear()
         self._open.clear()
-        self._count = 0
+        self.waiting = 0
+        self.octets = 0
         for key, value in records:
             if key.startswith(OPEN_PREFIX):
                 self._opened(int.from_bytes(key[len(OPEN_PREFIX) :]), orjson.loads(value))
             elif key.startswith(WAIT_PREFIX):
                 record = unpacked(value)
-                self._waits(record.octets_key or b"", record.at)
+                self._waits(record.octets_key or b"", record.at, len(value))
 
     def open(self, record: Raw, attempts: int, changes: Changes, *, blocks: bool) -> None:
         """Note a dead letter, and block its key if the stage wants that."""
@@ -93,19 +126,12 @@ class Ledger:
         """Let a record wait behind the dead letter of its key.
 
         Raises:
-            Misconfigured: Too many wait already.
+            ParkingFull: Too many wait already, or too many bytes.
         """
-        if self._count >= self._limit:
-            raise Misconfigured(
-                f"{self._count} records wait behind dead letters of this partition, the limit is"
-                f" {self._limit}",
-                code="queue_full",
-                kept="all of them, and the records that were not read yet",
-                advice="replay or drop the dead letters that block keys (`lotgate dlq list`), or"
-                " raise the limit",
-            )
-        self._waits(record.key() or b"", record.offset())
-        changes[_name(WAIT_PREFIX, record.offset())] = packed(record)
+        stored = packed(record)
+        self._refuse_surplus(record, len(stored))
+        self._waits(record.key() or b"", record.offset(), len(stored))
+        changes[_name(WAIT_PREFIX, record.offset())] = stored
 
     def next_waiting(self, key: bytes, changes: Changes) -> StoredRecord | None:
         """Take the next record that waits for a key whose head is resolved.
@@ -117,8 +143,10 @@ class Ledger:
         if not blocked.waiting:
             del self.blocked[key]
             return None
-        name = _name(WAIT_PREFIX, blocked.waiting.popleft())
-        self._count -= 1
+        offset, size = blocked.waiting.popleft()
+        name = _name(WAIT_PREFIX, offset)
+        self.waiting -= 1
+        self.octets -= size
         # A record that came to wait in this very cycle is not on disk yet.
         raw = changes.get(name) or self._fetch(name)
         if raw is None:
@@ -136,9 +164,33 @@ class Ledger:
             else:
                 known.head = offset
 
-    def _waits(self, key: bytes, offset: int) -> None:
-        self.blocked[key].waiting.append(offset)
-        self._count += 1
+    def _refuse_surplus(self, record: Raw, size: int) -> None:
+        limits = self._limits
+        if size > limits.record_octets:
+            full = f"with its headers it takes {size} bytes, the limit is {limits.record_octets}"
+            advice = ADVICE.format(limit="the limit of the changelog's records")
+        elif self.waiting >= limits.records:
+            full = f"{self.waiting} records wait already, the limit is {limits.records}"
+            advice = ADVICE.format(limit="LOTGATE_PARKING_RECORDS")
+        elif self.octets + size > limits.octets:
+            full = (
+                f"{self.waiting} records of {self.octets} bytes wait already, the limit is"
+                f" {limits.octets} bytes"
+            )
+            advice = ADVICE.format(limit="LOTGATE_PARKING_BYTES")
+        else:
+            return
+        raise ParkingFull(
+            f"the record at offset {record.offset()} must wait behind the dead letter of its key"
+            f" and cannot: {full}",
+            kept="all that waits, and the records that were not read yet",
+            advice=advice,
+        )
+
+    def _waits(self, key: bytes, offset: int, size: int) -> None:
+        self.blocked[key].waiting.append((offset, size))
+        self.waiting += 1
+        self.octets += size
 
 
 def _name(prefix: bytes, offset: int) -> bytes:

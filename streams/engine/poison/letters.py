@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from streams.engine.kafka.records import headers_of
 from streams.errors import LotgateError
+from streams.runtime.logging import Scrubber
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from streams.engine.poison.stored import Raw
 
 PREFIX: Final = "lotgate-dlq-"
 STACK_LIMIT_BYTES: Final = 8 * 1024
 TEXT_LIMIT: Final = 2_000
+FRAME_BYTES: Final = 5
+"""Of a record written through a registry: a zero byte, then the writer's schema id."""
 Output = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]] | None]
 """A record to be produced: topic, key, value, headers."""
 
@@ -30,6 +35,11 @@ class Origin:
         group: The group, without prefix.
         stage: Name of the stage or connector.
         build: Version of the running code.
+        rule: The rule that failed, `module:name`, with its version after `@` if it has one.
+        store: Name of the stage's store: in its changelog stands what waits behind a dead letter.
+        reader: Full name of the schema that the record was to be read as.
+        scrubber: Takes secrets out of messages and stacks: an exception may quote a connection
+            string.
     """
 
     dead_letters: str
@@ -38,9 +48,13 @@ class Origin:
     group: str
     stage: str
     build: str = ""
+    rule: str = ""
+    store: str = ""
+    reader: str = ""
+    scrubber: Scrubber = field(default=Scrubber(), repr=False, compare=False)
 
 
-def dead_letter(
+def dead_letter(  # noqa: PLR0913 - each says one thing about the failure
     origin: Origin,
     record: Raw,
     error: BaseException,
@@ -48,6 +62,7 @@ def dead_letter(
     attempts: int = 1,
     cause: str = "",
     part: bool = False,
+    also: Mapping[str, str] | None = None,
 ) -> Output:
     """Make the dead letter of a record.
 
@@ -58,6 +73,7 @@ def dead_letter(
         attempts: How often it was tried, this time included.
         cause: Position of what made it run: the record's own, or that of a decision to replay.
         part: Only a part of the record failed; the rest of it was used, so nobody waits for it.
+        also: Further lines of the story, or others in the place of these.
     """
     offset = record.offset()
     _, timestamp = record.timestamp()
@@ -70,13 +86,17 @@ def dead_letter(
         "stage": origin.stage,
         "error": type(error).__qualname__,
         "code": error.code if isinstance(error, LotgateError) else "rule_failed",
-        "message": _message(error)[:TEXT_LIMIT],
-        "stack": _stack(error),
+        "message": origin.scrubber.clean(_message(error))[:TEXT_LIMIT],
+        "stack": _stack(error, origin.scrubber),
         "build": origin.build,
+        "rule": origin.rule,
+        "store": origin.store,
+        "schema": _schemas(record.value(), origin.reader),
         "attempts": str(attempts),
         "scope": "part" if part else "record",
         "cause": cause or f"{origin.topic}[{origin.partition}]@{offset}",
     }
+    story.update(also or {})
     own = [(PREFIX + name, text.encode("utf-8", "replace")) for name, text in story.items()]
     original = [pair for pair in headers_of(record) if not pair[0].startswith(PREFIX)]
     return (origin.dead_letters, record.key(), record.value(), [*original, *own])
@@ -86,7 +106,14 @@ def _message(error: BaseException) -> str:
     return str(error) or type(error).__qualname__
 
 
-def _stack(error: BaseException) -> str:
+def _stack(error: BaseException, scrubber: Scrubber) -> str:
     """The end of the stack: the innermost frames tell most."""
-    text = "".join(traceback.format_exception(error)).encode("utf-8", "replace")
-    return text[-STACK_LIMIT_BYTES:].decode("utf-8", "ignore")
+    whole = scrubber.clean("".join(traceback.format_exception(error)))
+    return whole.encode("utf-8", "replace")[-STACK_LIMIT_BYTES:].decode("utf-8", "ignore")
+
+
+def _schemas(value: bytes | None, reader: str) -> str:
+    """`writer=<id> reader=<name>`, as far as they are known."""
+    framed = value is not None and len(value) >= FRAME_BYTES and value[0] == 0
+    writer = f"writer={int.from_bytes(value[1:FRAME_BYTES])}" if framed and value else ""
+    return " ".join(part for part in (writer, f"reader={reader}" if reader else "") if part)

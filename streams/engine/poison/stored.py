@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
 
 from streams.engine.kafka.records import Headers, headers_of
+
+LARGEST: Final = 2**63 - 1
+MOST_HEADERS: Final = 10_000
+_FIELDS: Final = frozenset({"offset", "key", "empty", "headers", "timestamp"})
 
 
 class Raw(Protocol):
@@ -78,23 +82,64 @@ def packed(record: Raw) -> bytes:
 
 
 def unpacked(raw: bytes, attempts: int = 0) -> StoredRecord:
-    """A record from `packed` bytes."""
+    """A record from `packed` bytes.
+
+    Raises:
+        ValueError: It is none: something is missing or out of range. Bytes of a control topic come
+            from others.
+        TypeError: Something is of another type.
+    """
     line, _, value = raw.partition(b"\n")
     known = orjson.loads(line)
-    kind, time = known["timestamp"]
+    if not isinstance(known, dict) or set(known) != _FIELDS:
+        raise ValueError(f"a stored record has the fields {', '.join(sorted(_FIELDS))}")
+    pairs = known["headers"]
+    if not isinstance(pairs, list) or len(pairs) > MOST_HEADERS:
+        raise ValueError("headers are a list of name and value")
+    if not isinstance(known["empty"], bool) or (known["empty"] and value):
+        raise ValueError("empty says whether there is no value")
+    kind, time = _two(known["timestamp"])
     return StoredRecord(
-        at=known["offset"],
+        at=within(known["offset"], 0, LARGEST, "offset"),
         octets_key=_octets(known["key"]),
         octets=None if known["empty"] else value,
-        pairs=tuple((name, _octets(octets) or b"") for name, octets in known["headers"]),
-        time=(kind, time),
+        pairs=tuple(_header(pair) for pair in pairs),
+        time=(within(kind, 0, 2, "timestamp"), within(time, -LARGEST, LARGEST, "timestamp")),
         attempts=attempts,
     )
+
+
+def within(value: object, least: int, most: int, name: str) -> int:
+    """A number that others wrote.
+
+    Raises:
+        ValueError: It is no whole number, or out of range.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"{name} is no whole number from {least} to {most}")
+    return value
+
+
+def _two(value: object) -> tuple[Any, Any]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("a pair is expected")
+    return value[0], value[1]
+
+
+def _header(pair: object) -> tuple[str, bytes]:
+    name, text = _two(pair)
+    if not isinstance(name, str):
+        raise TypeError("a header's name is text")
+    return name, _octets(text) or b""
 
 
 def _text(octets: bytes | None) -> str | None:
     return None if octets is None else b64encode(octets).decode()
 
 
-def _octets(text: str | None) -> bytes | None:
-    return None if text is None else b64decode(text)
+def _octets(text: object) -> bytes | None:
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise TypeError("bytes are written in base 64")
+    return b64decode(text, validate=True)

@@ -234,7 +234,7 @@ def replay(
             code="topic_not_found",
             advice="nothing was changed; look at the dead letter with `lotgate dlq show`",
         )
-    _refuse_empty(actor, reason)
+    control.refuse_unreasoned(actor, reason)
     _produce_again(connection, letter, actor=actor, reason=reason, value=value)
     return f"produced again to {topic}[{partition}]"
 
@@ -273,24 +273,7 @@ def _certain_origin(letter: Record) -> Origin:
             kept="the dead letter, with its bytes",
             advice="correct the row in its system: its next change is published as any other",
         )
-    origin = origin_of(letter)
-    if not origin[0] or min(origin[1:]) < 0 or not told(letter, "timestamp").lstrip("-").isdigit():
-        raise Misconfigured(
-            f"{letter.topic}[{letter.partition}]@{letter.offset} does not say where it came from",
-            code="no_dead_letter",
-            advice="look at it with `lotgate dlq show`; it was not written by Lotgate",
-        )
-    return origin
-
-
-def _refuse_empty(actor: str, reason: str) -> None:
-    if not actor.strip() or not reason.strip():
-        raise Misconfigured(
-            "a decision needs an actor and a reason",
-            code="no_reason",
-            kept="nothing was decided",
-            advice="say who decides and why",
-        )
+    return control.origin_of(letter)
 
 
 def _produce_again(
