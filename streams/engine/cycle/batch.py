@@ -1,0 +1,96 @@
+"""One partition's share of a cycle, and how a share that the broker refuses is made smaller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from streams.errors import Poison
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from streams.engine.control import Decision
+    from streams.engine.cycle.partition import Partition
+
+
+@dataclass(eq=False)
+class Batch:
+    """One partition's share of a cycle.
+
+    Attributes:
+        partition: Whose.
+        records: What was read, in order.
+        decisions: What people decided since.
+        timers: Most timers that may fire; 0 when none is due.
+        failure: Why it could not be done; None while it is well.
+        is_done: Set by the stage itself: a batch that nobody completed is a failure.
+    """
+
+    partition: Partition
+    records: list[Any]
+    decisions: list[Decision] = field(default_factory=list)
+    timers: int = 0
+    left: list[Any] = field(default_factory=list)
+    failure: BaseException | None = None
+    is_done: bool = False
+
+    def run(self, deadline: float) -> None:
+        """Do the work; whatever goes wrong is kept in `failure`."""
+        try:
+            for decision in self.decisions:
+                self.partition.decide(decision)
+            if self.timers:
+                self.partition.firing.run(self.timers, deadline)
+            if self.timers and monotonic() > deadline:
+                self.left = self.records
+            elif self.records:
+                self.left = self.partition.run(self.records, deadline)
+            self.partition.stage_counters()
+        except BaseException as failure:  # noqa: BLE001 - the cycle judges it
+            self.failure = failure
+        self.is_done = True
+
+    @property
+    def size(self) -> int:
+        """How many things were done that may have outputs."""
+        return len(self.records) + len(self.partition.firing.fired) + len(self.decisions)
+
+
+def raise_failures(batches: Iterable[Batch]) -> None:
+    """Raise what went wrong in a stage."""
+    for batch in batches:
+        if batch.failure is not None:
+            raise batch.failure
+        if not batch.is_done:
+            raise RuntimeError(f"stage {batch.partition.stage.name} did not complete its batch")
+
+
+def narrowed(batches: Iterable[Batch], why: str) -> int:
+    """After the broker refused a record that it does not name: do less, until it stands alone.
+
+    Args:
+        batches: The cycle that was refused.
+        why: What the broker said.
+
+    Returns:
+        How much the next cycle may do. At the end the one record, timer or decision whose
+        outputs are refused is condemned: its next run fails, so that it becomes a dead letter.
+    """
+    batches = list(batches)
+    count = sum(batch.size for batch in batches)
+    if count > 1:
+        return max(1, count // 2)
+    refused = Poison(f"what follows from it is refused by the broker: {why}", code="output_refused")
+    for batch in batches:
+        for record in batch.records:
+            batch.partition.condemned = (record.offset(), refused)
+        for place in batch.partition.firing.fired:
+            batch.partition.firing.condemn(place, refused)
+        for decision in batch.decisions:
+            if decision.timer:
+                batch.partition.firing.condemn_decided(decision, refused)
+            else:
+                batch.partition.condemned = (decision.offset, refused)
+    return 1
