@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from streams.engine.poison.letters import Output
     from streams.engine.poison.stored import Raw
 
+Headers = list[tuple[str, bytes]]
 TRACE = "traceparent"
 
 
@@ -44,13 +45,16 @@ class Effects:
         self._limit = limit_bytes
         self._routes: dict[type[Any], tuple[Topic[Any], str]] = {}
 
-    def outputs(self, events: Iterable[object], record: Raw) -> tuple[list[Output], list[Poison]]:
+    def outputs(
+        self, events: Iterable[object], record: Raw, told: Headers | None = None
+    ) -> tuple[list[Output], list[Poison]]:
         """Encode what a rule emitted.
 
         Args:
             events: The emitted objects; a `Poison` among them says that a part of the record was
                 rejected while the rest flows.
             record: The record they follow from.
+            told: Further headers of each output.
 
         Returns:
             The records to produce, and what was rejected.
@@ -61,7 +65,7 @@ class Effects:
         """
         outputs: list[Output] = []
         rejected: list[Poison] = []
-        trace = self._trace(record)
+        trace = self._trace(record) if told is None else told
         for event in events:
             if isinstance(event, Poison):
                 rejected.append(event)
@@ -74,7 +78,7 @@ class Effects:
         value = self._codec.encode(topic, event)
         key = topic.key(event).encode()
         headers = envelope_headers(event, topic)
-        if trace and not any(known == TRACE for known, _ in headers):
+        if trace and not any(known == trace[0][0] for known, _ in headers):
             headers = [*headers, *trace]
         size = len(value) + len(key) + sum(len(a) + len(b) + 8 for a, b in headers) + 128
         if size > self._limit:

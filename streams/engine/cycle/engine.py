@@ -6,10 +6,10 @@ All methods are called from one thread, in order; Faust's event loop only waits 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from streams.engine.cycle.batch import Batch, narrowed, raise_failures
 from streams.engine.cycle.decisions import Decisions
 from streams.engine.cycle.demands import checked
 from streams.engine.cycle.membership import Membership
@@ -19,7 +19,6 @@ from streams.engine.kafka.failures import Aborted
 from streams.engine.kafka.transaction import Transaction
 from streams.engine.poison.fuse import FuseTripped
 from streams.engine.state.disk import Checkpoint
-from streams.errors import Poison
 from streams.runtime.clock import now_ms
 
 if TYPE_CHECKING:
@@ -32,38 +31,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 0.1
-
-
-@dataclass(eq=False)
-class Batch:
-    """One partition's share of a cycle.
-
-    Attributes:
-        partition: Whose.
-        records: What was read, in order.
-        decisions: What people decided since.
-        failure: Why it could not be done; None while it is well.
-        is_done: Set by the stage itself: a batch that nobody completed is a failure.
-    """
-
-    partition: Partition
-    records: list[Any]
-    decisions: list[Decision] = field(default_factory=list)
-    left: list[Any] = field(default_factory=list)
-    failure: BaseException | None = None
-    is_done: bool = False
-
-    def run(self, deadline: float) -> None:
-        """Do the work; whatever goes wrong is kept in `failure`."""
-        try:
-            for decision in self.decisions:
-                self.partition.decide(decision)
-            if self.records:
-                self.left = self.partition.run(self.records, deadline)
-            self.partition.stage_counters()
-        except BaseException as failure:  # noqa: BLE001 - the cycle judges it
-            self.failure = failure
-        self.is_done = True
 
 
 class Engine:
@@ -140,7 +107,7 @@ class Engine:
     def poll(self) -> list[Batch]:
         """Give the next cycle's work, waiting a little for some."""
         membership = self.membership
-        read = membership.poll(0.0 if self._pending else POLL_S, self._most)
+        read = membership.poll(self._wait_s(membership), self._most)
         pending, self._pending = self._pending, {}
         for key, records in pending.items():
             if key in membership.active:
@@ -149,9 +116,12 @@ class Engine:
         reach("after_poll")
         decided = self._decided(membership)
         self.is_ready = bool(membership.active) and not membership.is_restoring
+        due = self._due(membership)
+        if self._most < self.settings.cycle_records and (decided or due):
+            return [self._one(membership, read, decided, due)]
         return [
-            Batch(membership.active[key], read.get(key, []), decided.get(key, []))
-            for key in {**read, **decided}
+            Batch(membership.active[key], read.get(key, []), decided.get(key, []), due.get(key, 0))
+            for key in {**read, **decided, **due}
         ]
 
     def commit(self, batches: list[Batch]) -> None:
@@ -162,13 +132,13 @@ class Engine:
             OutcomeUnknown: `recover` finds out.
             Fenced: Another process took over.
         """
-        self._raise_failures(batches)
+        raise_failures(batches)
         partitions = [batch.partition for batch in batches]
         try:
             checkpoints = self._commit(partitions)
         except Aborted as gone:
             if gone.record_fault:
-                self._narrow(batches, gone)
+                self._most = narrowed(batches, gone.message)
             raise
         for partition in partitions:
             partition.committed(checkpoints.get(partition.key))
@@ -259,6 +229,33 @@ class Engine:
             else:
                 produce(name, key, value, partition=number, on_delivery=delivered)
 
+    def _wait_s(self, membership: Membership) -> float:
+        """How long to wait for records: not beyond the next timer."""
+        if self._pending:
+            return 0.0
+        clock = self.settings.clock()
+        waits = [each.firing.wait_s(clock) for each in membership.active.values()]
+        return min([POLL_S, *waits])
+
+    def _due(self, membership: Membership) -> dict[tuple[str, int], int]:
+        """How many timers may fire, by partition that has due ones."""
+        clock, most = self.settings.clock(), self._most
+        return {key: most for key, each in membership.active.items() if each.firing.is_due(clock)}
+
+    def _one(
+        self,
+        membership: Membership,
+        read: dict[tuple[str, int], list[Any]],
+        decided: dict[tuple[str, int], list[Decision]],
+        due: dict[tuple[str, int], int],
+    ) -> Batch:
+        """One kind of work of one partition, while what the broker refuses is looked for."""
+        self._pending = dict(read)
+        for key, decisions in decided.items():
+            return Batch(membership.active[key], [], decisions[:1])
+        key = next(iter(due))
+        return Batch(membership.active[key], [], timers=due[key])
+
     def _introduce(self, membership: Membership) -> None:
         """Commit the start of partitions that the group never consumed.
 
@@ -289,25 +286,3 @@ class Engine:
                     advice="repair the cause, then `lotgate dlq fuse reset` or start a new build",
                 )
         return found
-
-    def _narrow(self, batches: list[Batch], gone: Aborted) -> None:
-        """After the broker refused a record: fewer records next time, until it stands alone."""
-        count = sum(len(batch.records) for batch in batches)
-        if count > 1:
-            self._most = max(1, count // 2)
-            return
-        for batch in batches:
-            for record in batch.records:
-                batch.partition.condemned = (
-                    record.offset(),
-                    Poison(f"what follows from it is refused by the broker: {gone.message}",
-                           code="output_refused"),
-                )  # fmt: skip
-
-    @staticmethod
-    def _raise_failures(batches: list[Batch]) -> None:
-        for batch in batches:
-            if batch.failure is not None:
-                raise batch.failure
-            if not batch.is_done:
-                raise RuntimeError(f"stage {batch.partition.stage.name} did not complete its batch")

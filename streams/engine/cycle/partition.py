@@ -7,22 +7,28 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.contracts.topics import dead_letters, prefixed
-from streams.engine.cycle.effects import Effects, Undeclared
-from streams.engine.cycle.rules import bind
+from streams.engine.cycle.effects import Effects
+from streams.engine.cycle.rules import NOT_THE_RECORDS, bind
 from streams.engine.faults import reach
 from streams.engine.poison.fuse import FUSE_KEY, Fuse, FuseTripped
 from streams.engine.poison.ledger import Ledger
 from streams.engine.poison.letters import Origin, Output, dead_letter
-from streams.engine.state.table import StateUnreadable, Table
-from streams.errors import Misconfigured, Poison, Transient
+from streams.engine.state.table import Table
+from streams.engine.timers.due import bind_due
+from streams.engine.timers.firing import Firing
+from streams.engine.timers.pending import Pending
+from streams.runtime.logging import Scrubber
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from streams.engine.control import Decision
     from streams.engine.declare import Encoding, Stage
     from streams.engine.kafka.records import TopicPartitionKey
     from streams.engine.poison.stored import Raw
     from streams.engine.settings import EngineSettings
     from streams.engine.state.disk import Checkpoint, Disk
+    from streams.errors import Poison
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +36,7 @@ CONTROL_KEY: Final = b"\0\1control"
 STARTED_KEY: Final = b"\0\1started"
 STRIDE: Final = 64
 """Records between two looks at the clock."""
-NOT_THE_RECORDS: Final = (Transient, Misconfigured, StateUnreadable, Undeclared, MemoryError)
-"""Errors that say nothing about the record at hand: the cycle ends, the record stays."""
+NOTHING: Final[Mapping[str, str]] = {}
 
 
 class Partition:
@@ -78,13 +83,21 @@ class Partition:
             connection.group,
             stage.name,
             settings.build,
+            stage.rule_name,
+            stage.store_name,
+            stage.reader,
+            Scrubber((connection.security.get("sasl.password", ""),)),
         )
         self._table: Table[Any] | None = (
             Table(stage.store, codec, disk) if stage.store is not None else None
         )
         effects = Effects(stage, codec, names, settings.record_limit_bytes)
-        self._apply = bind(stage, codec, effects, self._table, self.changes)
-        self.ledger = Ledger(self._stored, settings.queue_limit)
+        pending = Pending(disk, self.changes)
+        self._apply = bind(stage, codec, effects, self._table, pending, self.changes)
+        fire = bind_due(stage, effects, self._table, pending, self.changes, self.number)
+        self.pending = pending
+        self.firing = Firing(self, pending, fire)
+        self.ledger = Ledger(self._stored, settings.parking)
         self.fuse = Fuse(settings.fuse, settings.build, None)
         self._counters_stored = False
 
@@ -103,6 +116,7 @@ class Partition:
         self._counters_stored = counters is not None
         self.fuse = Fuse(self._settings.fuse, self._settings.build, counters)
         self.ledger.load(self.disk.engine_records())
+        self.firing.reset()
         stored = self.disk.get(CONTROL_KEY)
         self.control = int(stored) if stored is not None else -1
         self.scanned = 0
@@ -161,6 +175,9 @@ class Partition:
             self.fuse.reset()
             self.changes[FUSE_KEY] = self.fuse.dump()
             return
+        if decision.timer:
+            self.firing.decide(decision)
+            return
         attempts = self.ledger.attempts(decision.offset)
         if attempts is None:
             log.warning(
@@ -197,6 +214,8 @@ class Partition:
         self.changes.clear()
         if self._table is not None:
             self._table.committed()
+        self.pending.committed()
+        self.firing.committed()
 
     def _stored(self, key: bytes) -> bytes | None:
         found: bytes | None = self.disk.get(key)
@@ -205,10 +224,46 @@ class Partition:
     def _advance(self, last: Raw) -> None:
         self.position = int(last.offset()) + 1
 
-    def _emit(self, record: Raw, outputs: list[Output], rejected: list[Poison]) -> None:
+    def emit(
+        self,
+        record: Raw,
+        outputs: list[Output],
+        rejected: list[Poison],
+        also: Mapping[str, str] = NOTHING,
+    ) -> None:
+        """Stage what follows from a record or a timer, with what was rejected as dead letters."""
         self.outputs.extend(outputs)
         for poison in rejected:
-            self.outputs.append(dead_letter(self._origin, record, poison, part=True))
+            self.outputs.append(dead_letter(self._origin, record, poison, part=True, also=also))
+
+    def letter(
+        self,
+        record: Raw,
+        error: Exception,
+        *,
+        attempts: int,
+        cause: str = "",
+        also: Mapping[str, str] = NOTHING,
+    ) -> None:
+        """Stage the dead letter of a record or a timer."""
+        self.outputs.append(
+            dead_letter(self._origin, record, error, attempts=attempts, cause=cause, also=also)
+        )
+
+    def failed(self, error: Exception) -> None:
+        """Count a failure.
+
+        Raises:
+            FuseTripped: It is one too many.
+        """
+        self.fuse.failed()
+        if self.fuse.tripped:
+            raise FuseTripped(
+                f"{self.fuse.tripped} in {self.topic}[{self.number}] of stage {self.stage.name};"
+                f" the last: {error}",
+                kept="the records of this cycle are not consumed",
+                advice="repair the rule or its input, then `lotgate dlq fuse reset` or a new build",
+            )
 
     def _attempt(self, record: Raw) -> Exception | None:
         """Run the rule on a record; gives what says that the record itself is at fault."""
@@ -221,7 +276,7 @@ class Partition:
         except Exception as error:  # noqa: BLE001 - whatever a rule raises is about the record
             return error
         if emitted is not None:
-            self._emit(record, *emitted)
+            self.emit(record, *emitted)
         return None
 
     def _refuse_condemned(self, record: Raw) -> None:
@@ -230,19 +285,10 @@ class Partition:
 
     def _bury(self, record: Raw, error: Exception, *, attempts: int, cause: str = "") -> None:
         """Write a dead letter, block the key behind it if the stage wants that, count."""
-        self.outputs.append(
-            dead_letter(self._origin, record, error, attempts=attempts, cause=cause)
-        )
+        self.letter(record, error, attempts=attempts, cause=cause)
         blocks = self.stage.dedupes_by_position and record.key() is not None
         self.ledger.open(record, attempts, self.changes, blocks=blocks)
-        self.fuse.failed()
-        if self.fuse.tripped:
-            raise FuseTripped(
-                f"{self.fuse.tripped} in {self.topic}[{self.number}] of stage {self.stage.name};"
-                f" the last: {error}",
-                kept="the records of this cycle are not consumed",
-                advice="repair the rule or its input, then `lotgate dlq fuse reset` or a new build",
-            )
+        self.failed(error)
 
     def _replayed(self, decision: Decision, attempts: int) -> bool:
         record = decision.record
@@ -262,3 +308,4 @@ class Partition:
             if failure is not None:
                 self._bury(record, failure, attempts=1)
                 return
+        self.pending.free(key)

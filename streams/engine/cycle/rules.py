@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from streams.engine.cycle.effects import Undeclared
 from streams.engine.state.disk import user_key
-from streams.errors import Poison
+from streams.engine.state.table import StateUnreadable
+from streams.engine.timers.asked import asked
+from streams.errors import Misconfigured, Poison, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,10 +18,13 @@ if TYPE_CHECKING:
     from streams.engine.poison.letters import Output
     from streams.engine.poison.stored import Raw
     from streams.engine.state.table import Table
+    from streams.engine.timers.pending import Pending
 
 Apply = "Callable[[Raw], tuple[list[Output], list[Poison]] | None]"
 """Runs the rule and stages its state; gives the outputs, None for none."""
 Changes = dict[bytes, bytes | None]
+NOT_THE_RECORDS: Final = (Transient, Misconfigured, StateUnreadable, Undeclared, MemoryError)
+"""Errors that say nothing about the record or timer at hand: the cycle ends, the record stays."""
 
 
 def bind(
@@ -26,6 +32,7 @@ def bind(
     codec: Encoding,
     effects: Effects,
     table: Table[Any] | None,
+    pending: Pending,
     changes: Changes,
 ) -> Callable[[Raw], tuple[list[Output], list[Poison]] | None]:
     """Make the function that runs a stage's rule on one record.
@@ -35,13 +42,14 @@ def bind(
         codec: Decodes the record.
         effects: Encodes what the rule emits.
         table: The stage's state, None for a stateless stage.
+        pending: The partition's timers.
         changes: The partition's staged store changes; the function adds to them.
     """
     if table is None:
         return _stateless(stage, codec, effects)
     if stage.scope == "partition":
-        return _over_partition(stage, codec, effects, table, changes)
-    return _over_key(stage, codec, effects, table, changes)
+        return _over_partition(stage, codec, effects, table, pending, changes)
+    return _over_key(stage, codec, effects, table, pending, changes)
 
 
 def _payload(record: Raw) -> bytes:
@@ -62,16 +70,23 @@ def _stateless(
 
     def apply(record: Raw) -> tuple[list[Output], list[Poison]] | None:
         verdict = rule(None, decode(topic, _payload(record)))
+        if verdict.timers:
+            asked(stage, verdict.timers, record.key())
         return effects.outputs(verdict.emits, record) if verdict.emits else None
 
     return apply
 
 
 def _over_key(
-    stage: Stage, codec: Encoding, effects: Effects, table: Table[Any], changes: Changes
+    stage: Stage,
+    codec: Encoding,
+    effects: Effects,
+    table: Table[Any],
+    pending: Pending,
+    changes: Changes,
 ) -> Callable[[Raw], tuple[list[Output], list[Poison]] | None]:
     rule, topic, decode = stage.rule, stage.topic, codec.decode
-    load, keep, encode = table.load, table.stage, table.encode
+    load, keep, encode, put = table.load, table.stage, table.encode, pending.put
 
     def apply(record: Raw) -> tuple[list[Output], list[Poison]] | None:
         key = record.key()
@@ -86,18 +101,26 @@ def _over_key(
         state = load(key)
         verdict = rule(state, event)
         emitted = effects.outputs(verdict.emits, record) if verdict.emits else None
+        timers = asked(stage, verdict.timers, key) if verdict.timers else ()
         new = verdict.state
         if new is not state:
             octets = None if new is None else encode(new)
             keep(key, new)
             changes[user_key(key)] = octets
+        for each in timers:
+            put(*each)
         return emitted
 
     return apply
 
 
 def _over_partition(
-    stage: Stage, codec: Encoding, effects: Effects, table: Table[Any], changes: Changes
+    stage: Stage,
+    codec: Encoding,
+    effects: Effects,
+    table: Table[Any],
+    pending: Pending,
+    changes: Changes,
 ) -> Callable[[Raw], tuple[list[Output], list[Poison]] | None]:
     rule, topic, decode = stage.rule, stage.topic, codec.decode
 
@@ -107,11 +130,14 @@ def _over_partition(
             emits = rule(table, event)
             emitted = effects.outputs(emits, record) if emits else None
             written = table.written()
+            timers = asked(stage, table.timers, None) if table.timers else ()
         except BaseException:
             table.discard()
             raise
         table.keep()
         changes.update((user_key(key), octets) for key, octets in written.items())
+        for each in timers:
+            pending.put(*each)
         return emitted
 
     return apply

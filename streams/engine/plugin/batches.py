@@ -10,7 +10,7 @@ from faust.types import ConsumerMessage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.engine.cycle.engine import Batch
+    from streams.engine.cycle.batch import Batch
 
 
 class BatchMessage(ConsumerMessage):

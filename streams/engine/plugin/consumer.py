@@ -28,7 +28,8 @@ from streams.errors import Transient
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from streams.engine.cycle.engine import Batch, Engine
+    from streams.engine.cycle.batch import Batch
+    from streams.engine.cycle.engine import Engine
 
 log = logging.getLogger(__name__)
 

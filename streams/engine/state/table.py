@@ -100,11 +100,12 @@ class Table(Generic[S]):
     def keep(self) -> None:
         """Make what the rule wrote the cycle's."""
         self._cycle.update(self._record)
-        self._record.clear()
+        self.discard()
 
     def discard(self) -> None:
-        """Forget what the rule wrote."""
+        """Forget what the rule wrote and asked."""
         self._record.clear()
+        self.timers = []
 
     def committed(self) -> None:
         """The cycle's states are now the stored ones."""
@@ -120,7 +121,7 @@ class Table(Generic[S]):
         """Forget everything that is not on disk."""
         self._cache.clear()
         self._cycle.clear()
-        self._record.clear()
+        self.discard()
 
     def _fetch(self, key: bytes) -> S | None:
         raw = self._disk.get(user_key(key))

@@ -15,7 +15,7 @@ from streams.engine.testing.worker import MemoryEngine
 from streams.errors import Misconfigured, Transient
 
 if TYPE_CHECKING:
-    from streams.engine.cycle.engine import Batch
+    from streams.engine.cycle.batch import Batch
     from streams.engine.declare import Encoding
     from streams.engine.testing.job import Limits, Stages
     from streams.engine.testing.memory import Torn
@@ -137,7 +137,8 @@ class Driver(Decided, Seen):
             shutil.rmtree(self._settings.data_dir, ignore_errors=True)
         if build is not None:
             self._settings = replace(self._settings, build=build)
-        self._release(self._stages if job is None else job)
+        if job is not None:
+            self._release(job)
 
     def crash(self, at: str, *, nth: int = 1, torn: Torn | None = None) -> bool:
         """Run a cycle, die in it as by `kill -9`, and start anew.

@@ -1,0 +1,126 @@
+"""Run a stage's `due` on one timer. Everything is computed before anything is staged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streams.engine.state.disk import user_key
+from streams.engine.timers.asked import KEY_ERRORS, asked
+from streams.engine.timers.evidence import as_record, headers
+from streams.errors import Misconfigured
+from streams.model.verdict import Timer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.engine.cycle.effects import Effects
+    from streams.engine.declare import Stage
+    from streams.engine.poison.letters import Output
+    from streams.engine.state.table import Table
+    from streams.engine.timers.pending import Pending
+    from streams.engine.timers.places import Place
+    from streams.errors import Poison
+
+    Fire = Callable[[Place, int, int], tuple[list[Output], list[Poison]] | None]
+    """Runs `due` on a timer, at a time and a position, and stages its state and timers."""
+
+
+def bind_due(
+    stage: Stage,
+    effects: Effects,
+    table: Table[Any] | None,
+    pending: Pending,
+    changes: dict[bytes, bytes | None],
+    partition: int,
+) -> Fire | None:
+    """Make the function that fires a stage's timers.
+
+    Args:
+        stage: The stage.
+        effects: Encodes what `due` emits.
+        table: The stage's state.
+        pending: Its timers.
+        changes: The partition's staged store changes; the function adds to them.
+        partition: Number of the partition, for the evidence.
+
+    Returns:
+        The function, None for a stage without timers.
+
+    Raises:
+        Misconfigured: The stage has `due` but no store.
+    """
+    if stage.due is None:
+        return None
+    if table is None:
+        raise Misconfigured(
+            f"stage {stage.name} has `due` and no store: its timers would have no place",
+            code="timers_without_store",
+            advice=f"give stage {stage.name} a store, or take its due= away",
+        )
+    make = _over_partition if stage.scope == "partition" else _over_key
+    return make(stage, effects, table, pending, changes, partition)
+
+
+def _over_key(
+    stage: Stage,
+    effects: Effects,
+    table: Table[Any],
+    pending: Pending,
+    changes: dict[bytes, bytes | None],
+    partition: int,
+) -> Fire:
+    due: Any = stage.due
+
+    def fire(place: Place, now_us: int, position: int) -> tuple[list[Output], list[Poison]] | None:
+        state = table.load(place.key)
+        verdict = due(state, _timer(place), now_us)
+        emitted = None
+        if verdict.emits:
+            told = headers(place, now_us, partition, position)
+            emitted = effects.outputs(verdict.emits, as_record(place, now_us, position), told)
+        timers = asked(stage, verdict.timers, place.key)
+        new = verdict.state
+        if new is not state:
+            octets = None if new is None else table.encode(new)
+            table.stage(place.key, new)
+            changes[user_key(place.key)] = octets
+        for each in timers:
+            pending.put(*each)
+        return emitted
+
+    return fire
+
+
+def _over_partition(
+    stage: Stage,
+    effects: Effects,
+    table: Table[Any],
+    pending: Pending,
+    changes: dict[bytes, bytes | None],
+    partition: int,
+) -> Fire:
+    due: Any = stage.due
+
+    def fire(place: Place, now_us: int, position: int) -> tuple[list[Output], list[Poison]] | None:
+        try:
+            emits = due(table, _timer(place), now_us)
+            emitted = None
+            if emits:
+                told = headers(place, now_us, partition, position)
+                emitted = effects.outputs(emits, as_record(place, now_us, position), told)
+            written = table.written()
+            timers = asked(stage, table.timers, None)
+        except BaseException:
+            table.discard()
+            raise
+        table.keep()
+        changes.update((user_key(key), octets) for key, octets in written.items())
+        for each in timers:
+            pending.put(*each)
+        return emitted
+
+    return fire
+
+
+def _timer(place: Place) -> Timer:
+    return Timer(place.name, place.due_us, place.key.decode(errors=KEY_ERRORS))
