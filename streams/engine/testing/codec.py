@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from streams.contracts.catalog import Catalog
@@ -31,4 +32,10 @@ def local_codec(registry: Path, connection: KafkaConnection) -> LocalCodec:
         registry: The file that keeps its schemas and ids.
         connection: Names the group, whose internal topics are meant.
     """
-    return LocalCodec(Catalog.load(), FileRegistry(registry), connection.prefix, connection.group)
+    return LocalCodec(_shipped(), FileRegistry(registry), connection.prefix, connection.group)
+
+
+@cache
+def _shipped() -> Catalog:
+    """The shipped schemas, read once."""
+    return Catalog.load()
