@@ -33,6 +33,7 @@ __all__ = [
     "control_topic",
     "decode",
     "drop",
+    "dropping",
     "encode",
     "origin_of",
     "refuse_unreasoned",
@@ -102,9 +103,17 @@ def drop(connection: KafkaConnection, dead_letter: Record, *, actor: str, reason
         Misconfigured: Actor or reason is empty, or the record is no dead letter.
         Transient: The broker is not available.
     """
+    return _decide(connection, dropping(dead_letter, actor=actor, reason=reason))
+
+
+def dropping(dead_letter: Record, *, actor: str, reason: str) -> Decision:
+    """The decision that `drop` writes.
+
+    Raises:
+        Misconfigured: The record is no dead letter.
+    """
     topic, partition, offset = origin_of(dead_letter)
-    decision = Decision("drop", topic, partition, offset, actor, reason, timer=_timer(dead_letter))
-    return _decide(connection, decision)
+    return Decision("drop", topic, partition, offset, actor, reason, timer=_timer(dead_letter))
 
 
 def reset_fuse(
