@@ -59,7 +59,8 @@ class _Trace:
     """The writing end of a trace file."""
 
     def __init__(self, path: Path) -> None:
-        with path.open("w+b") as file:
+        path.touch()
+        with path.open("r+b") as file:
             file.truncate(TRACE_BYTES)
             self._map = mmap(file.fileno(), TRACE_BYTES)
         self._slots: dict[str, tuple[int, bytes]] = {}

@@ -134,6 +134,8 @@ class Engine:
         """
         raise_failures(batches)
         partitions = [batch.partition for batch in batches]
+        if not any(batch.records for batch in batches):
+            reach("timer_cycle")
         try:
             checkpoints = self._commit(partitions)
         except Aborted as gone:

@@ -1,0 +1,360 @@
+"""What a storm does to the workers, the brokers, the disks and the clocks."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from tests.storm.cluster import Cluster
+from tests.storm.feeder import Feeder
+from tests.storm.trace import Trace, wait_for_count
+from tests.storm.workers import SESSION_MS, Run, Workers
+
+ALL_NAMES = ("w1", "w2", "w3", "w4")
+HELD_POINTS = (
+    "after_commit",
+    "before_commit",
+    "before_offsets",
+    "after_produce",
+    "before_produce",
+    "mid_stage",
+    "after_write",
+    "after_poll",
+)
+START_FAULTS = ("in_restore", "after_commit:2", "before_commit:2", "mid_stage:2", "in_revoke")
+GONE_S = SESSION_MS / 1000 + 1.2
+"""After so long a silence the group has given a worker's partitions away."""
+REFUSAL_S = 12.0
+
+
+@dataclass
+class Storm:
+    """What the nemeses act on, and what they did."""
+
+    cluster: Cluster
+    workers: Workers
+    feeder: Feeder
+    group: str
+    rng: Random
+    began: float = field(default_factory=time.monotonic)
+    zombie_commits_refused: int = 0
+    zombie_timer_cycles_refused: int = 0
+    broker_kills: int = 0
+    done: dict[str, int] = field(default_factory=dict)
+
+    def say(self, text: str) -> None:
+        sys.stdout.write(f"[{time.monotonic() - self.began:6.1f} s] {text}\n")
+        sys.stdout.flush()
+
+    def one(self) -> str:
+        """A running worker."""
+        name = self.rng.choice(self.workers.names)
+        self.workers.wait_running(name)
+        return name
+
+    def rest(self, least: float, most: float) -> None:
+        time.sleep(self.rng.uniform(least, most))
+
+
+def kill_some(storm: Storm) -> None:
+    """kill -9 at any instruction, several times."""
+    for _ in range(storm.rng.randint(1, 3)):
+        name = storm.one()
+        storm.rest(0.0, 0.3)
+        point = storm.workers.kill(name)
+        storm.say(f"kill -9 {name}, last seen at {point}")
+        storm.rest(0.1, 0.6)
+
+
+def kill_all(storm: Storm) -> None:
+    """kill -9 of all workers at once."""
+    storm.one()
+    points = [storm.workers.kill(name) for name in storm.workers.names]
+    storm.say(f"kill -9 all, last seen at {', '.join(points)}")
+
+
+def kill_at(storm: Storm, point: str) -> bool:
+    """kill -9 while a worker stands at a point of its cycle."""
+    name = storm.one()
+    run = storm.workers.runs[name]
+    run.trace.stand_still_at(point)
+    if not run.wait_still():
+        run.trace.clear()
+        run.send(signal.SIGCONT)
+        storm.say(f"{name} did not come to {point}")
+        return False
+    storm.workers.kill(name)
+    storm.say(f"kill -9 {name} standing at {point}")
+    return True
+
+
+def kill_between_commit_and_write(storm: Storm) -> None:
+    """kill -9 when the transaction is committed and the store is not yet written."""
+    any(kill_at(storm, "after_commit") for _ in range(4))
+
+
+def kill_at_some_point(storm: Storm) -> None:
+    """kill -9 at a drawn point of the cycle."""
+    kill_at(storm, storm.rng.choice(HELD_POINTS))
+
+
+def die_at_start(storm: Storm) -> None:
+    """A worker without its disk dies at a fault point soon after its start."""
+    name = storm.one()
+    fault = storm.rng.choice(START_FAULTS)
+    storm.workers.kill(name, stay_away=True)
+    shutil.rmtree(storm.workers.disks / name, ignore_errors=True)
+    storm.workers.come_back(name, fault)
+    storm.say(f"kill -9 {name}, its disk is lost, and it dies again at {fault}")
+    storm.rest(1.0, 2.0)
+
+
+def zombie(storm: Storm) -> None:
+    """A worker stands still with an open transaction past its session, then goes on."""
+    name = storm.one()
+    run = storm.workers.runs[name]
+    before = run.trace.count("offsets_refused")
+    run.trace.stand_still_at("before_offsets")
+    if not run.wait_still():
+        run.trace.clear()
+        run.send(signal.SIGCONT)
+        storm.say(f"{name} did not come to before_offsets")
+        return
+    storm.say(f"SIGSTOP {name} in an open transaction, past its session")
+    time.sleep(GONE_S)
+    run.send(signal.SIGCONT)
+    if _refused(run, before):
+        storm.zombie_commits_refused += 1
+        storm.say(f"SIGCONT {name}: its commit was refused")
+    else:
+        storm.say(f"SIGCONT {name}: nothing was refused")
+
+
+def stop_anywhere(storm: Storm) -> None:
+    """SIGSTOP at any instruction, past the session; SIGCONT."""
+    name = storm.one()
+    run = storm.workers.runs[name]
+    before = run.trace.count("offsets_refused")
+    run.send(signal.SIGSTOP)
+    storm.say(f"SIGSTOP {name}, last seen at {run.trace.last_point()}, past its session")
+    time.sleep(GONE_S)
+    run.send(signal.SIGCONT)
+    time.sleep(0.5)
+    storm.zombie_commits_refused += run.trace.count("offsets_refused") - before
+
+
+def zombie_with_timers(storm: Storm) -> None:
+    """No input, only timers: a cycle of a worker that lost its partitions is refused too."""
+    name = storm.one()
+    storm.feeder.pause()
+    try:
+        run = storm.workers.runs[name]
+        _wait_idle(run)
+        before = run.trace.count("offsets_refused")
+        run.trace.stand_still_at("timer_cycle")
+        storm.feeder.set_timers(time.time_ns() // 1000 + 700_000, 3)
+        if not run.wait_still():
+            run.trace.clear()
+            run.send(signal.SIGCONT)
+            storm.say(f"{name} had no cycle of timers only")
+            return
+        storm.say(f"SIGSTOP {name} in a cycle of timers only, past its session")
+        time.sleep(GONE_S)
+        run.send(signal.SIGCONT)
+        if _refused(run, before):
+            storm.zombie_commits_refused += 1
+            storm.zombie_timer_cycles_refused += 1
+            storm.say(f"SIGCONT {name}: its cycle of timers was refused")
+    finally:
+        storm.feeder.resume()
+
+
+def _refused(run: Run, before: int) -> bool:
+    return wait_for_count(run.trace, "offsets_refused", before, REFUSAL_S)
+
+
+def _wait_idle(run: Run, seconds: float = 8.0) -> None:
+    """Wait until a worker commits nothing for half a second."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        count = run.trace.count("after_commit")
+        time.sleep(0.5)
+        if run.trace.count("after_commit") == count:
+            return
+
+
+def take_over_open(storm: Storm) -> None:
+    """kill -9 before a commit; the worker stays away, so another takes over what it left open."""
+    name = storm.one()
+    run = storm.workers.runs[name]
+    run.trace.stand_still_at("before_commit")
+    held = run.wait_still()
+    point = storm.workers.kill(name, stay_away=True)
+    storm.say(f"kill -9 {name} {'standing' if held else 'last seen'} at {point}, it stays away")
+    time.sleep(GONE_S + 1)
+    storm.workers.come_back(name)
+
+
+def broker_kill(storm: Storm) -> None:
+    """kill -9 of a broker."""
+    _kill_broker(storm, storm.rng.choice(storm.cluster.nodes), "")
+
+
+def coordinator_loss(storm: Storm) -> None:
+    """kill -9 of the broker that coordinates the group, or a worker's transactions."""
+    if storm.rng.random() < 0.5:
+        _kill_broker(storm, storm.cluster.coordinator(storm.group), ", the group's coordinator")
+        return
+    name = storm.rng.choice(storm.workers.names)
+    node = storm.cluster.transaction_coordinator(f"{storm.group}-{name}")
+    _kill_broker(storm, node, f", the coordinator of {name}'s transactions")
+
+
+def _kill_broker(storm: Storm, node: int, what: str) -> None:
+    storm.cluster.kill(node)
+    storm.broker_kills += 1
+    storm.say(f"kill -9 broker {node}{what}")
+    storm.rest(0.5, 3.0)
+    storm.cluster.heal()
+    storm.say(f"broker {node} is back")
+
+
+def rolling_restart(storm: Storm) -> None:
+    """Every worker in turn ends in order and comes back."""
+    codes = []
+    for name in storm.workers.names:
+        storm.workers.wait_running(name)
+        codes.append(storm.workers.leave(name))
+        storm.workers.join(name)
+        storm.workers.wait_running(name)
+    storm.say(f"rolling restart, exit codes {codes}")
+
+
+def join_or_leave(storm: Storm) -> None:
+    """One worker more, or one less for good."""
+    names = storm.workers.names
+    away = [name for name in ALL_NAMES if name not in names]
+    if away and (len(names) == 1 or storm.rng.random() < 0.6):
+        name = storm.rng.choice(away)
+        storm.workers.join(name)
+        storm.workers.wait_running(name)
+        storm.say(f"{name} joins")
+    else:
+        name = storm.one()
+        storm.say(f"{name} leaves with {storm.workers.leave(name)}")
+    storm.rest(0.5, 2.0)
+
+
+def slow_disk(storm: Storm) -> None:
+    """Every write of the stores waits."""
+    traces: list[Trace] = [run.trace for run in storm.workers.runs.values()]
+    seconds = storm.rng.uniform(0.05, 0.4)
+    storm.say(f"slow disks: {seconds:.2f} s before every write")
+    for trace in traces:
+        trace.wait_at("after_commit", seconds)
+    storm.rest(1.5, 3.0)
+    for trace in traces:
+        trace.clear()
+
+
+def full_disk(storm: Storm) -> None:
+    """The workers' disk is full for a while."""
+    filler = storm.workers.disks / "filler"
+    limited = os.path.ismount(storm.workers.disks)
+    if limited:
+        _fill(filler)
+    else:
+        _limit_files(storm, 64 * 1024)
+    storm.say("the workers' disk is full")
+    storm.rest(2.0, 3.0)
+    if limited:
+        filler.unlink(missing_ok=True)
+    else:
+        _limit_files(storm, resource.RLIM_INFINITY)
+    storm.say("the workers' disk has room again")
+
+
+def _fill(filler: Path) -> None:
+    block = b"\0" * (1 << 20)
+    with filler.open("wb", buffering=0) as file:
+        while True:
+            try:
+                file.write(block)
+            except OSError as failure:
+                if failure.errno != errno.ENOSPC:
+                    raise
+                if len(block) == 1:
+                    return
+                block = block[: len(block) // 16] or b"\0"
+
+
+def _limit_files(storm: Storm, size: int) -> None:
+    for run in storm.workers.runs.values():
+        with suppress(ProcessLookupError):
+            resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def step_clocks(storm: Storm) -> None:
+    """The workers' clocks jump, forwards and backwards."""
+    steps = {name: round(storm.rng.uniform(-3, 3), 1) for name in storm.workers.names}
+    for name, seconds in steps.items():
+        storm.workers.step_clock(name, seconds)
+    storm.say(f"clock steps: {steps}")
+
+
+def size_limited(folder: Path, megabytes: int) -> bool:
+    """Make a folder a small file system of its own, where the machine allows that."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    return shutil.which("mount") is not None and not _status(command)
+
+
+def unmount(folder: Path) -> None:
+    if os.path.ismount(folder):
+        _status(["umount", "-l", str(folder)])
+
+
+def _status(command: list[str]) -> int:
+    return subprocess.run(command, capture_output=True, check=False).returncode
+
+
+NEMESES: dict[str, Callable[[Storm], None]] = {
+    each.__name__: each
+    for each in (
+        kill_some,
+        kill_all,
+        kill_between_commit_and_write,
+        kill_at_some_point,
+        die_at_start,
+        zombie,
+        stop_anywhere,
+        zombie_with_timers,
+        take_over_open,
+        broker_kill,
+        coordinator_loss,
+        rolling_restart,
+        join_or_leave,
+        slow_disk,
+        full_disk,
+        step_clocks,
+    )
+}
+WEIGHTS = {
+    "kill_some": 8,
+    "kill_at_some_point": 8,
+    "kill_between_commit_and_write": 4,
+    "kill_all": 2,
+    "step_clocks": 3,
+}
+"""How often each comes beside the others; 1 where nothing is said."""
