@@ -66,6 +66,9 @@ def engine_settings(settings: WorkerSettings) -> EngineSettings:
         cycle_records=settings.cycle_records,
         cycle_floor_s=settings.cycle_floor_ms / 1000,
         parking=Parking(settings.parking_records, settings.parking_bytes),
+        watchdog_s=settings.watchdog_s,
+        health_host=settings.health_host,
+        health_port=settings.health_port,
         provision=settings.provision,
         fault=settings.fault,
     )

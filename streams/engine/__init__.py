@@ -17,6 +17,7 @@ from streams.engine.plugin.worker import run_worker
 from streams.engine.poison.ledger import Parking
 from streams.engine.poison.letters import Origin, dead_letter
 from streams.engine.settings import EngineSettings, FuseLimits
+from streams.engine.watch.heart import supervised
 from streams.model.verdict import Timer, Verdict
 
 __all__ = [
@@ -54,5 +55,6 @@ __all__ = [
     "read_compacted",
     "read_partition",
     "run_worker",
+    "supervised",
     "wait_for_broker",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import faust
@@ -15,6 +15,8 @@ from streams.engine.declare import Stage
 from streams.engine.faults import arm
 from streams.engine.plugin.batches import BatchSchema
 from streams.engine.plugin.ending import bound_shutdown, end_process, exit_code_of
+from streams.engine.watch.report import report
+from streams.engine.watch.watch import Watch
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from streams.contracts.topics import Topic
     from streams.engine.declare import Scope, Store
     from streams.engine.settings import EngineSettings
+    from streams.engine.watch.heart import Heart
+    from streams.runtime.health import HealthServer
 
 F = TypeVar("F", bound="Callable[..., Any]")
 NOWHERE = "lotgate://"
@@ -83,6 +87,9 @@ class Lotgate(faust.App):
         self._settings_from: Callable[[], EngineSettings] | None = None
         self._engine: Engine | None = None
         self._last_resort: threading.Timer | None = None
+        self._watch: Watch | None = None
+        self._heart: Heart | None = None
+        self._health_server: HealthServer | None = None
 
     def configure(self, settings: EngineSettings) -> None:
         """Give the settings."""
@@ -140,33 +147,47 @@ class Lotgate(faust.App):
             )
         return self._engine
 
+    @property
+    def settings(self) -> EngineSettings:
+        """The settings, with the broker that the application itself may name.
+
+        Raises:
+            Misconfigured: There are none, or they are wrong.
+        """
+        return self._resolved()
+
+    @property
+    def watch(self) -> Watch:
+        """Who sees whether the worker moves, once the application has begun to start."""
+        if self._watch is None:
+            raise AssertionError("the application was not started")
+        return self._watch
+
+    def beat_to(self, heart: Heart) -> None:
+        """Say which supervising process listens; see `supervised`."""
+        self._heart = heart
+
     def health(self) -> dict[str, Any]:
-        """How the worker stands, for probes.
+        """How the worker stands, for probes; may be asked from any thread.
 
         Returns:
-            `ready` (partitions assigned and restored), `assigned` and `restoring` (lists of
-            `topic[partition]`), `cycles`, `records`, `seconds_since_cycle` (None before the
-            first).
+            `started` (the broker was reached, the group joined), `live` (it moves, or has nothing
+            to do) and `ready` (the group has spoken, all its partitions are restored, nothing is
+            waited for, and the end has not begun); `reasons`, by these names: sentences that say
+            what is missing; `version`; `phase`; `waiting` (for what, empty if for nothing);
+            `assigned` (a list of `topic[partition]`), `unassigned` (none is; that is no fault);
+            `restoring` (those that are not consumed yet) and `restore` (how far they are, None if
+            there are none); `lag` (offsets, markers of transactions included, by partition); `parked_keys`; `fuses` (why tripped, by
+            partition); `cycles`, `records`, `seconds_since_cycle` (None before the first).
         """
-        engine = self._engine
-        if engine is None or not engine.is_started:
-            return {"ready": False, "assigned": [], "restoring": [], "cycles": 0, "records": 0,
-                    "seconds_since_cycle": None}  # fmt: skip
-        active = {f"{topic}[{number}]" for topic, number in list(engine.membership.active)}
-        owned = {f"{topic}[{number}]" for topic, number in engine.membership.owned}
-        return {
-            "ready": engine.is_ready,
-            "assigned": sorted(owned),
-            "restoring": sorted(owned - active),
-            "cycles": engine.cycles,
-            "records": engine.records,
-            "seconds_since_cycle": monotonic() - engine.last_cycle if engine.cycles else None,
-        }
+        build = self._settings.build if self._settings is not None else ""
+        return report(self._engine, self._watch, ends=self._last_resort is not None, build=build)
 
     async def on_first_start(self) -> None:
         """Make the engine and Faust's agents; folders are the engine's own business."""
         try:
             self._bind()
+            self._begin_watch()
         except Misconfigured as refused:
             end_process(exit_code_of(refused), refused)
 
@@ -175,8 +196,21 @@ class Lotgate(faust.App):
         if self._last_resort is None and self._engine is not None:
             self._last_resort = bound_shutdown(self._engine.settings.shutdown_s)
         await super().stop()
+        if self._health_server is not None:
+            self._health_server.stop()
         if self._last_resort is not None:
             self._last_resort.cancel()
+
+    def _begin_watch(self) -> None:
+        settings = self.engine.settings
+        watch = self._watch = Watch(settings, self._heart)
+        watch.start(asyncio.get_running_loop())
+        if settings.health_port:
+            from streams.runtime.health import HealthServer  # noqa: PLC0415 - few need it
+
+            server = HealthServer(settings.health_host, settings.health_port, self.health)
+            server.start()
+            self._health_server = server
 
     def _bind(self) -> None:
         settings = self._resolved()
@@ -189,9 +223,9 @@ class Lotgate(faust.App):
             self.agent(source, name=stage.name, concurrency=1)(_run)
 
     def _resolved(self) -> EngineSettings:
+        if self._settings is None and self._settings_from is not None:
+            self._settings = self._settings_from()
         settings = self._settings
-        if settings is None and self._settings_from is not None:
-            settings = self._settings_from()
         if settings is None:
             raise Misconfigured(
                 f"the application {self.conf.id} has no settings",

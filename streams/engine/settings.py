@@ -55,6 +55,13 @@ class EngineSettings:
         dead_letter_limit_bytes: Largest dead letter: a record and its story.
         parking: How much may wait behind the dead letters of one partition.
         fuse: When a partition stops.
+        watchdog_s: After this time without movement the process ends itself with a dump of its
+            stacks; 0 for never, and then without a supervising process.
+        call_s: What the time-outs of one step's calls to the broker add up to: a step that waits
+            for the broker hangs when it takes this much longer than `watchdog_s`. 0: the commit's,
+            from `transaction_timeout_ms`.
+        health_host: Address that probes are answered on.
+        health_port: TCP port that probes are answered on; 0 for none.
         shutdown_s: After this time an orderly end becomes a hard one.
         provision: Create missing topics at start.
         fault: Fault point at which the process dies; for tests only.
@@ -76,6 +83,10 @@ class EngineSettings:
     dead_letter_limit_bytes: int = DEAD_LETTER_LIMIT_BYTES
     parking: Parking = field(default_factory=Parking)
     fuse: FuseLimits = field(default_factory=FuseLimits)
+    watchdog_s: float = 60.0
+    call_s: float = 0.0
+    health_host: str = "0.0.0.0"  # noqa: S104 - probes come from the node
+    health_port: int = 0
     shutdown_s: float = 30.0
     provision: bool = False
     fault: str = ""

@@ -8,7 +8,7 @@ import sys
 import click
 
 from streams import app as composition
-from streams.engine import arm, provision, run_worker
+from streams.engine import arm, provision, run_worker, supervised
 from streams.operator.answers.apps import app_option, imported
 from streams.runtime.logging import configure_logging
 from streams.runtime.settings import WorkerSettings, load
@@ -27,6 +27,8 @@ def worker(place: str | None) -> None:
         app = imported(place)
         settings = composition.settings_of(app, WorkerSettings)
     connection = settings.connection()
+    # Before anything starts a thread: the worker goes on in a child.
+    heart = supervised(settings.watchdog_s)
     configure_logging(
         "worker",
         instance=settings.instance_id,
@@ -43,4 +45,4 @@ def worker(place: str | None) -> None:
         # The connectors' topics too; those of the stages are the engine's business.
         provision(connection, composition.installation_of(connection))
     app.configure(composition.engine_settings(settings))
-    sys.exit(run_worker(app))
+    sys.exit(run_worker(app, heart))

@@ -102,6 +102,11 @@ class WorkerSettings(CommonSettings):
     )
     cycle_records: int = Field(5_000, ge=1, description="Most records in one cycle.")
     cycle_floor_ms: int = Field(0, ge=0, description="Least time between two cycles.")
+    watchdog_s: float = Field(
+        60.0, ge=0, description="Seconds without movement that end the process; 0 for never."
+    )
+    health_host: str = Field("0.0.0.0", description="Address of the probes.")  # noqa: S104 - the node's
+    health_port: int = Field(0, ge=0, le=65_535, description="TCP port of the probes; 0 for none.")
     parking_records: int = Field(
         10_000, ge=1, description="Most records that wait behind one partition's dead letters."
     )

@@ -143,6 +143,11 @@ class Membership:
         """What lets the group refuse the offsets of a former member."""
         return self._consumer.consumer_group_metadata()
 
+    def end_of(self, key: TopicPartitionKey) -> int:
+        """The end of a consumed partition as its last fetch told it; -1 if none did."""
+        known = self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True)
+        return max(-1, int(known[1])) if known else -1
+
     def close(self) -> None:
         """Leave (a static member keeps its place) and close the stores."""
         self._consumer.close()

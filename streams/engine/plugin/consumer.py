@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from faust.types import TP
 from mode import Service
 
-from streams.engine.exit_codes import ExitCode
 from streams.engine.plugin.answers import Answers
 from streams.engine.plugin.batches import BatchMessage
 from streams.engine.plugin.ending import end_process, exit_code_of
 from streams.engine.poison.fuse import FuseTripped
+from streams.engine.watch.marks import Phase
 from streams.errors import Transient
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from streams.engine.cycle.batch import Batch
     from streams.engine.cycle.engine import Engine
+    from streams.engine.watch.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,18 @@ class Consumer(Answers):
         engine: Engine = self._lotgate.engine
         return engine
 
+    @property
+    def watch(self) -> Watch:
+        """Who is told what the cycle is at."""
+        watch: Watch = self._lotgate.watch
+        return watch
+
+    @property
+    def _call_s(self) -> float:
+        """What the time-outs of one step's calls to the broker add up to, in s."""
+        settings = self.engine.settings
+        return settings.call_s or COMMIT_S + 6 * settings.transaction_timeout_ms / 1000
+
     async def subscribe(self, topics: Iterable[str]) -> None:  # noqa: ARG002 - Faust's signature
         """Note that the agents are there; the engine knows its topics."""
         self._subscribed.set()
@@ -78,12 +91,13 @@ class Consumer(Answers):
         while not self.should_stop:
             batches: list[Batch] = []
             try:
-                await self._call(self.engine.start)
+                await self._joined()
                 batches = await self._polled()
                 if batches:
                     self.idle.clear()
                     await self._cycle(batches)
                 self._pause_s = FIRST_PAUSE_S
+                self.watch.marks.waiting = ""
             except Transient as trouble:
                 await self._retry(trouble)
             except FuseTripped as trip:
@@ -91,16 +105,24 @@ class Consumer(Answers):
             except asyncio.CancelledError:
                 raise
             except TimeoutError as late:
-                end_process(ExitCode.WATCHDOG, late)
+                self.watch.end(str(late) or f"{Phase.COMMITTING} for {self._call_s:g} s")
             except BaseException as failure:  # noqa: BLE001 - fail-stop (law E6)
                 await self._end(failure)
             finally:
                 self.idle.set()
 
+    async def _joined(self) -> None:
+        if not self.engine.is_started:
+            # Topics, rights and schemas are asked for one after another.
+            self.watch.enter(Phase.STARTING, 3 * self._call_s)
+            await self._call(self.engine.start)
+
     async def _polled(self) -> list[Batch]:
-        batches: list[Batch] = await self._call(self.engine.poll)
+        self.watch.enter(Phase.POLLING, self._call_s)
+        batches: list[Batch] = await self._call(self._poll)
         owned = self.engine.moved()
         if owned is not None:
+            self.watch.was_assigned = True
             self._lotgate.owned = owned
             # Faust reports the end of every rebalance as a fault if none began.
             self._lotgate.on_rebalance_start()
@@ -108,8 +130,14 @@ class Consumer(Answers):
             await assigned(self.assignment(), 0)
         return batches
 
+    def _poll(self) -> list[Batch]:
+        batches = self.engine.poll()
+        self.watch.look(self.engine)
+        return batches
+
     async def _cycle(self, batches: list[Batch]) -> None:
         began = monotonic()
+        self.watch.enter(Phase.STAGES)
         while not self.app.flow_control.is_active():  # noqa: ASYNC110 - it has no event
             # Faust opens the flow when its (empty) recovery after an assignment has run.
             await asyncio.sleep(0.005)
@@ -122,11 +150,12 @@ class Consumer(Answers):
             await asyncio.wait_for(completed.wait(), COMPLETION_S)
         # The client library bounds each of a commit's calls; one that never returns is a fault of
         # its own that only a new process ends.
-        limit = COMMIT_S + 6 * self.engine.settings.transaction_timeout_ms / 1000
-        async with asyncio.timeout(limit):
+        self.watch.enter(Phase.COMMITTING, self._call_s)
+        async with asyncio.timeout(self._call_s):
             await self._call(self.engine.commit, batches)
         rest = self.engine.settings.cycle_floor_s - (monotonic() - began)
         if rest > 0:
+            self.watch.enter(Phase.RESTING, rest)
             await asyncio.sleep(rest)
 
     def _message(
@@ -162,10 +191,13 @@ class Consumer(Answers):
     async def _retry(self, trouble: Transient) -> None:
         """Go back to what is committed, and try again for ever, more slowly each time."""
         log.warning("cycle given up, trying again in %.2f s: %s", self._pause_s, trouble)
+        self.watch.marks.waiting = str(trouble)
+        self.watch.enter(Phase.RESTING, self._pause_s)
         await asyncio.sleep(self._pause_s)
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
         try:
             if self.engine.is_started:
+                self.watch.enter(Phase.RECOVERING, self._call_s)
                 await self._call(self.engine.recover)
         except Transient as still:
             log.warning("not recovered yet: %s", still)
@@ -182,6 +214,7 @@ class Consumer(Answers):
     async def _end(self, failure: BaseException) -> None:
         """Stop with a named exit code; close what can be closed in a bounded time."""
         code = exit_code_of(failure)
+        self.watch.enter(Phase.ENDING, self._call_s)
         try:
             await asyncio.wait_for(self._call(self.engine.close), 5.0)
         except BaseException as second:  # noqa: BLE001 - the first failure is the one to tell
@@ -194,5 +227,6 @@ class Consumer(Answers):
     async def on_stop(self) -> None:
         """End between two cycles, then close the consumer and the stores."""
         await self.idle.wait()
+        self.watch.enter(Phase.ENDING, self._call_s)
         await self._call(self.engine.close)
         self._thread.shutdown(wait=False)

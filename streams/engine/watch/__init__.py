@@ -1,0 +1,1 @@
+"""Whether the worker moves: beats, the process that listens to them, and what probes are told."""
