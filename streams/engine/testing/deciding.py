@@ -45,8 +45,7 @@ class Decided(Fed):
             actor: Who decides.
             reason: Why.
         """
-        origin = control.origin_of(dead_letter)
-        self._decide(control.Decision("drop", *origin, actor, reason))
+        self._decide(control.dropping(dead_letter, actor=actor, reason=reason))
 
     def reset_fuse(
         self,
@@ -67,5 +66,6 @@ class Decided(Fed):
 
     def _decide(self, decision: control.Decision) -> None:
         # Through bytes, as it would travel over the control topic.
+        control.refuse_unreasoned(decision.actor, decision.reason)
         octets, at = control.encode(decision), len(self._decisions)
         self._decisions.append(control.decode(octets, at))

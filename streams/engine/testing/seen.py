@@ -8,7 +8,10 @@ from streams.contracts.topics import dead_letters, prefixed
 from streams.engine.state.disk import user_key
 from streams.engine.testing.job import Job
 from streams.engine.testing.worker import changelog_name
+from streams.engine.timers.asked import KEY_ERRORS
+from streams.engine.timers.places import ASIDE, DUE, Place, read, read_aside
 from streams.errors import Misconfigured
+from streams.model.verdict import Timer
 
 if TYPE_CHECKING:
     from streams.contracts.topics import Topic
@@ -85,6 +88,17 @@ class Seen(Job):
         """
         return self._broker.compacted(self._changelog(self._stateful(store)[1]))
 
+    def timers(self, key: str | None = None, *, store: Store[Any] | None = None) -> list[Timer]:
+        """The pending timers, in the order in which they are due.
+
+        Args:
+            key: Of one key; by default of all.
+            store: In whose stage; not needed when the job has one store.
+        """
+        found = sorted(map(_pending, filter(_is_timer, self.kept(store))))
+        named = [Timer(at.name, at.due_us, at.key.decode(errors=KEY_ERRORS)) for at in found]
+        return [timer for timer in named if key is None or timer.key == key]
+
     def dead_letters(self) -> list[Record]:
         """Every dead letter ever written, in order, those that were resolved included.
 
@@ -115,3 +129,15 @@ class Seen(Job):
                 + ", ".join(stage.store.name for stage in self._stages if stage.store is not None),
             )
         return found[0]
+
+
+def _is_timer(octets: bytes) -> bool:
+    return octets.startswith((DUE, ASIDE))
+
+
+def _pending(octets: bytes) -> Place:
+    """A timer from where it stands: in the order of due times, or aside while its key waits."""
+    if octets.startswith(DUE):
+        return read(octets[len(DUE) :])
+    end = octets.index(b"\0\0", len(ASIDE))
+    return read_aside(octets, octets[len(ASIDE) : end].replace(b"\0\xff", b"\0"))
