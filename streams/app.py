@@ -22,7 +22,7 @@ from streams.runtime.settings import CommonSettings, WorkerSettings, load
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from streams.contracts.codec import Codec
+    from streams.contracts.codec import Codec, Form
     from streams.contracts.topic_specs import TopicSpec
     from streams.contracts.topics import Topic
     from streams.runtime.connection import KafkaConnection
@@ -43,6 +43,10 @@ class Encoder:
         """Resolve the schema ids of the topics."""
         self.codec.prepare(topics, register=self.register)
 
+    def form(self, topic: Topic[Any]) -> Form:
+        """See `Codec.form`."""
+        return self.codec.form(topic)
+
     def encode(self, topic: Topic[Any], event: Any) -> bytes:
         """See `Codec.encode`."""
         return self.codec.encode(topic, event)
@@ -62,6 +66,8 @@ def engine_settings(settings: WorkerSettings) -> EngineSettings:
         instance_id=settings.instance_id,
         build=build(),
         session_timeout_ms=settings.session_timeout_ms,
+        group_protocol=settings.group_protocol,
+        standbys=settings.standbys,
         transaction_timeout_ms=settings.transaction_timeout_ms,
         cycle_records=settings.cycle_records,
         cycle_floor_s=settings.cycle_floor_ms / 1000,

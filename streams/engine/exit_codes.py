@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     PREFLIGHT = 14
     STATE_NEWER = 15
     UNFORESEEN = 16
+    REPARTITIONED = 17
     PARKING_FULL = 18
 
 
@@ -32,6 +33,10 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.PREFLIGHT: "a topic, a right or a setting is missing or wrong",
     ExitCode.STATE_NEWER: "state was written with a schema that this build cannot read",
     ExitCode.UNFORESEEN: "an error that nothing was written to handle; the transaction was aborted",
+    ExitCode.REPARTITIONED: (
+        "an input has another number of partitions than the state of its stage, so keys would miss"
+        " their state"
+    ),
     ExitCode.PARKING_FULL: (
         "no further record can wait behind the dead letters of a partition: decide on them, or"
         " raise LOTGATE_PARKING_RECORDS or LOTGATE_PARKING_BYTES"

@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from streams.contracts.topics import DEAD_LETTER_LIMIT_BYTES, RECORD_LIMIT_BYTES
-from streams.engine.kafka.clients import SESSION_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS
+from streams.engine.kafka.clients import (
+    SESSION_TIMEOUT_MS,
+    TRANSACTION_TIMEOUT_MS,
+    GroupProtocol,
+)
 from streams.engine.poison.ledger import Parking
 from streams.runtime.clock import now_us
 
@@ -47,6 +51,10 @@ class EngineSettings:
         build: Version of the running code; another build re-arms a tripped fuse.
         session_timeout_ms: How long the group waits for this instance when it is silent. A killed
             one that comes back in this time keeps its partitions; until then nobody has them.
+        group_protocol: `classic`, or `consumer` (KIP-848): there the broker assigns partitions,
+            says the session time-out, and lets a killed instance in only when that has passed.
+        standbys: 1: this worker keeps a copy of every store partition that it does not own, so
+            that it takes one over in a moment; costs disk and reading. 0: none.
         transaction_timeout_ms: How long a dead instance's open transaction may block others.
         cycle_records: Most records of one cycle.
         cycle_work_s: Most seconds of rule work in one cycle; the rest of a batch waits.
@@ -75,6 +83,8 @@ class EngineSettings:
     instance_id: str = "0"
     build: str = ""
     session_timeout_ms: int = SESSION_TIMEOUT_MS
+    group_protocol: GroupProtocol = "classic"
+    standbys: int = 0
     transaction_timeout_ms: int = TRANSACTION_TIMEOUT_MS
     cycle_records: int = 5_000
     cycle_work_s: float = 1.0

@@ -97,6 +97,13 @@ class WorkerSettings(CommonSettings):
     session_timeout_ms: int = Field(
         45_000, ge=6_000, le=90_000, description="How long a dead worker keeps its partitions."
     )
+    group_protocol: Literal["classic", "consumer"] = Field(
+        "classic",
+        description="How workers share partitions; consumer is KIP-848, with the broker's session.",
+    )
+    standbys: int = Field(
+        0, ge=0, le=1, description="1: keep a copy of each store partition that others own."
+    )
     transaction_timeout_ms: int = Field(
         10_000, ge=2_000, description="How long a dead worker's open transaction blocks readers."
     )

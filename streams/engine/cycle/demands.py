@@ -11,6 +11,7 @@ from streams.contracts.provisioning import (
     topic_spec,
 )
 from streams.engine.kafka.admin import describe, preflight, provision
+from streams.engine.kafka.failures import Repartitioned
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -53,11 +54,32 @@ def checked(stages: Mapping[str, Stage], settings: EngineSettings) -> dict[str, 
     specs += [control_spec(connection), dead_letter_spec(connection.group, connection)]
     if settings.provision:
         provision(connection, specs)
-    return preflight(
+    facts = preflight(
         connection,
         specs,
         transaction_timeout_ms=settings.transaction_timeout_ms,
-        same_partitions=same,
+    )
+    for name, other in same.items():
+        if facts[name].partitions != facts[other].partitions:
+            raise repartitioned(other, facts[other].partitions, name, facts[name].partitions)
+    return facts
+
+
+def repartitioned(topic: str, count: int, changelog: str, wanted: int) -> Repartitioned:
+    """Say that an input has another number of partitions than its state.
+
+    Args:
+        topic: Full name of the input.
+        count: Its partitions now.
+        changelog: Full name of the changelog.
+        wanted: Its partitions.
+    """
+    return Repartitioned(
+        f"{topic} has {count} partitions, the state of the group in {changelog} has {wanted}:"
+        " records of one key no longer meet its state",
+        kept="the state as it was; nothing more is consumed",
+        advice=f"make {topic} anew with {wanted} partitions, or start a new group, which builds its"
+        " state from the input's beginning",
     )
 
 

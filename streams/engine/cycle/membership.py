@@ -1,27 +1,32 @@
-"""The partitions of this worker: handed over by the group, restored, then consumed."""
+"""The partitions of this worker: handed over by the group, taken over, then consumed."""
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from streams.contracts.topics import changelog, prefixed
+from streams.engine.cycle.demands import repartitioned
 from streams.engine.cycle.partition import Partition
+from streams.engine.cycle.takeover import Takeovers
 from streams.engine.faults import reach
 from streams.engine.kafka import clients
-from streams.engine.kafka.failures import StartPosition
-from streams.engine.kafka.positions import committed, raise_for
+from streams.engine.kafka.failures import StartPosition, Unreleased
+from streams.engine.kafka.positions import Questions, raise_for
 from streams.engine.state.disk import Disk
-from streams.engine.state.restore import Restore
+from streams.engine.state.standby import Copy, Standbys
 from streams.errors import Transient
 from streams.runtime.clock import now_ms
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
+    from streams.engine.cycle.takeover import Progress
     from streams.engine.declare import Encoding, Stage
     from streams.engine.kafka.admin import TopicFacts
     from streams.engine.kafka.records import TopicPartitionKey
@@ -29,16 +34,26 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RESTORE_STEP_S: Final = 0.02
-"""Longest wait of one restore step: other partitions flow meanwhile."""
+BUSY_STEP_S: Final = 0.04
+"""How long a step of the take-overs may delay the cycles of other partitions."""
+IDLE_STEP_S: Final = 0.25
+"""The same while no partition is consumed; the group is not answered meanwhile."""
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 5.0
+METADATA_S: Final = 5.0
 
 
 class Membership:
-    """Owns the consumer and the partitions' stores.
+    """Owns the consumer and the partitions that it gives.
 
     Rebalances happen only inside `poll`, so never while a cycle is open. A partition handed over
     is first restored to the end of its changelog, then asked for its committed position, in this
     order, and only then fetched from there.
+
+    Attributes:
+        active: Partitions that are consumed now.
+        fresh: Those among them that the group never consumed before.
+        moved: Set whenever the group gave or took a partition.
     """
 
     def __init__(
@@ -64,21 +79,18 @@ class Membership:
         self._names = names
         self._facts = facts
         connection = settings.connection
-        self._consumer = Consumer(
-            clients.member(
-                connection,
-                connection.group,
-                instance_id=settings.instance_id,
-                session_timeout_ms=settings.session_timeout_ms,
-                extra=settings.client,
-            )
-        )
+        self._consumer: Consumer | None = None
         self.active: dict[TopicPartitionKey, Partition] = {}
-        self._restoring: dict[TopicPartitionKey, Restore | None] = {}
-        self._owned: dict[TopicPartitionKey, Partition | None] = {}
+        self._owned: set[TopicPartitionKey] = set()
+        self._questions = Questions(connection)
+        self._takeovers = Takeovers(connection, self._opened, now_ms)
+        self._standbys = Standbys(connection, self._copies(), now_ms) if settings.standbys else None
         self.moved = False
         self.fresh: list[Partition] = []
-        self._restored_counts: dict[TopicPartitionKey, int] = {}
+        self._is_counted = True
+        self._unreleased = ""
+        self._pause_s = FIRST_PAUSE_S
+        self._join_at = 0.0
 
     @property
     def owned(self) -> frozenset[TopicPartitionKey]:
@@ -90,8 +102,29 @@ class Membership:
         """Whether some owned partition is not consumed yet."""
         return len(self.active) < len(self._owned)
 
+    @property
+    def waiting(self) -> str:
+        """What the worker waits for before it can consume, in words; empty for nothing."""
+        return self._unreleased or self._takeovers.waiting
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the restores are; None when none is under way."""
+        return self._takeovers.progress
+
     def subscribe(self) -> None:
         """Join the group for the stages' topics."""
+        settings = self._settings
+        self._consumer = Consumer(
+            clients.member(
+                settings.connection,
+                settings.connection.group,
+                instance_id=settings.instance_id,
+                session_timeout_ms=settings.session_timeout_ms,
+                protocol=settings.group_protocol,
+                extra=settings.client,
+            )
+        )
         self._consumer.subscribe(
             sorted(self._stages),
             on_assign=self._assigned,
@@ -100,7 +133,7 @@ class Membership:
         )
 
     def poll(self, timeout_s: float, most: int) -> dict[TopicPartitionKey, list[Any]]:
-        """Take a step with restoring partitions, and read what is there.
+        """Take a step with partitions that are taken over, and read what is there.
 
         Args:
             timeout_s: Longest wait for the first record.
@@ -108,13 +141,70 @@ class Membership:
 
         Returns:
             Records by partition, in order, of partitions that are consumed now.
+
+        Raises:
+            Repartitioned: An input has more partitions than its state.
         """
-        self._advance()
         found: dict[TopicPartitionKey, list[Any]] = defaultdict(list)
-        first = self._consumer.poll(0.0 if self.is_restoring else timeout_s)
-        if first is None:
+        if not self._is_joined(timeout_s):
             return found
-        rest = self._consumer.consume(most - 1, 0) if most > 1 else []
+        self._advance()
+        try:
+            self._take(found, self._patience(timeout_s), most)
+        except Unreleased as trouble:
+            self._leave_for_a_while(trouble)
+        self._refuse_repartitioned()
+        return found
+
+    def again(self) -> None:
+        """Take every partition through restore and committed position once more.
+
+        After an abort this brings the positions back; after a commit of unknown outcome, or one
+        whose store could not be written, it also brings the store to what the broker has.
+        """
+        active, self.active = self.active, {}
+        self.fresh.clear()
+        if self._consumer is not None:
+            self._consumer.incremental_unassign([TopicPartition(*key) for key in active])
+        for key, partition in active.items():
+            self._begin(key, partition)
+
+    def group_metadata(self) -> Any:
+        """What lets the group refuse the offsets of a former member."""
+        return self._member.consumer_group_metadata()
+
+    def end_of(self, key: TopicPartitionKey) -> int:
+        """The end of a consumed partition as its last fetch told it; -1 if none did."""
+        known = self._member.get_watermark_offsets(TopicPartition(*key), cached=True)
+        return max(-1, int(known[1]))
+
+    def close(self) -> None:
+        """Leave (a static member keeps its place) and close the stores."""
+        self._leave()
+        self._takeovers.close()
+        if self._standbys is not None:
+            self._standbys.close()
+
+    def changelog_of(self, partition: Partition) -> str:
+        """Full name of a partition's changelog."""
+        return self._changelog(partition.stage)
+
+    def topic_id_of(self, partition: Partition) -> str:
+        """The broker's id of a partition's changelog."""
+        return self._facts[self.changelog_of(partition)].topic_id
+
+    @property
+    def _member(self) -> Consumer:
+        if self._consumer is None:
+            raise AssertionError("the group was not joined")
+        return self._consumer
+
+    def _take(self, found: dict[TopicPartitionKey, list[Any]], timeout_s: float, most: int) -> None:
+        consumer = self._member
+        first = consumer.poll(timeout_s)
+        if first is None:
+            return
+        rest = consumer.consume(most - 1, 0) if most > 1 else []
         active = self.active
         for message in (first, *rest):
             error = message.error()
@@ -125,99 +215,95 @@ class Membership:
             # A partition that moved during these calls, there and back even, is not active.
             if key in active:
                 found[key].append(message)
-        return found
 
-    def again(self) -> None:
-        """Take every partition through restore and committed position once more.
+    def _patience(self, timeout_s: float) -> float:
+        """How long to wait for records: not while something else could go on."""
+        if self._takeovers:
+            return 0.0 if self._takeovers.moved else min(timeout_s, 0.01)
+        if self._standbys is not None and self._standbys.step():
+            return 0.0
+        return timeout_s
 
-        After an abort this brings the positions back; after a commit of unknown outcome it also
-        brings the store to what the broker has.
-        """
-        keys = list(self.active)
-        self._consumer.incremental_unassign([TopicPartition(*key) for key in keys])
-        for key in keys:
-            del self.active[key]
-        self.fresh.clear()
+    def _is_joined(self, timeout_s: float) -> bool:
+        """Join the group again when it is time; waits when it is not."""
+        if self._consumer is not None:
+            return True
+        if self._standbys is not None:
+            self._standbys.step()
+        rest = self._join_at - monotonic()
+        if rest > 0:
+            sleep(min(rest, timeout_s))
+            return False
+        self.subscribe()
+        return True
 
-    def group_metadata(self) -> Any:
-        """What lets the group refuse the offsets of a former member."""
-        return self._consumer.consumer_group_metadata()
+    def _leave_for_a_while(self, trouble: Unreleased) -> None:
+        """The consumer of a refused member is of no more use: a new one asks later."""
+        if not self._unreleased:
+            log.warning("%s", trouble)
+        self._unreleased = trouble.message
+        self._leave()
+        self._join_at = monotonic() + self._pause_s
+        self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
 
-    def end_of(self, key: TopicPartitionKey) -> int:
-        """The end of a consumed partition as its last fetch told it; -1 if none did."""
-        known = self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True)
-        return max(-1, int(known[1])) if known else -1
-
-    def close(self) -> None:
-        """Leave (a static member keeps its place) and close the stores."""
-        self._consumer.close()
+    def _leave(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            consumer.close()
         for key in list(self._owned):
             self._let_go(key)
 
     def _advance(self) -> None:
-        for key in [key for key in self._owned if key not in self.active]:
-            partition = self._restored(key)
-            if partition is None:
+        if not self._takeovers:
+            return
+        patient = not self.active
+        budget = IDLE_STEP_S if patient else BUSY_STEP_S
+        for partition, position in self._takeovers.step(budget, patient=patient):
+            key = partition.key
+            try:
+                offset = self._start(partition) if position is None else position
+                partition.reset()
+            except Transient as trouble:
+                log.warning("taking over %s[%d]: %s", *key, trouble)
+                self._begin(key, partition)
                 continue
-            offset = self._start(partition)
-            partition.reset()
             partition.position = offset
-            self._consumer.incremental_assign([TopicPartition(*key, offset)])
+            self._member.incremental_assign([TopicPartition(*key, offset)])
             self.active[key] = partition
             if not partition.is_known:
                 self.fresh.append(partition)
-        if self._restored_counts and not self.is_restoring:
-            counts, self._restored_counts = self._restored_counts.values(), {}
-            log.info("%d partitions restored, %d records", len(counts), sum(counts))
 
-    def _restored(self, key: TopicPartitionKey) -> Partition | None:
-        """One step of a partition's restore; the partition when it is at its changelog's end."""
-        try:
-            partition = self._owned[key] or self._opened(key)
-            restore = self._restoring.get(key)
-            if restore is None:
-                restore = self._restoring[key] = self._begin(partition)
-            if not restore.step(RESTORE_STEP_S):
-                return None
-        except Transient as trouble:
-            log.warning("restoring %s[%d]: %s", *key, trouble)
-            self._drop_restore(key)
-            return None
-        self._drop_restore(key)
-        self._restored_counts[key] = restore.records
-        return partition
+    def _begin(self, key: TopicPartitionKey, partition: Partition | None = None) -> None:
+        changelog = self._changelog(self._stages[key[0]])
+        self._takeovers.begin(key, changelog, self._facts[changelog], partition)
 
     def _opened(self, key: TopicPartitionKey) -> Partition:
-        topic, number = key
-        stage = self._stages[topic]
-        folder = self._settings.data_dir / self._settings.connection.group
-        disk = Disk(folder / f"{stage.store_name}-{number}")
-        partition = Partition(stage, key, disk, self._codec, self._settings, self._names)
-        self._owned[key] = partition
-        return partition
+        stage = self._stages[key[0]]
+        place = (self._changelog(stage), key[1])
+        disk = self._standbys.lend(place) if self._standbys is not None else None
+        disk = disk or Disk(self._folder(stage, key[1]))
+        return Partition(stage, key, disk, self._codec, self._settings, self._names)
 
-    def _begin(self, partition: Partition) -> Restore:
+    def _folder(self, stage: Stage, number: int) -> Path:
+        group = self._settings.data_dir / self._settings.connection.group
+        return group / f"{stage.store_name}-{number}"
+
+    def _changelog(self, stage: Stage) -> str:
         connection = self._settings.connection
-        name = self.changelog_of(partition)
-        return Restore(
-            connection, name, partition.number, partition.disk, self._facts[name], now_ms
-        )
+        return prefixed(connection.prefix, changelog(connection.group, stage.store_name))
 
-    def changelog_of(self, partition: Partition) -> str:
-        """Full name of a partition's changelog."""
-        connection = self._settings.connection
-        return prefixed(connection.prefix, changelog(connection.group, partition.stage.store_name))
-
-    def topic_id_of(self, partition: Partition) -> str:
-        """The broker's id of a partition's changelog."""
-        return self._facts[self.changelog_of(partition)].topic_id
+    def _copies(self) -> dict[TopicPartitionKey, Copy]:
+        """Every store partition of the group, for standbys."""
+        found: dict[TopicPartitionKey, Copy] = {}
+        for stage in self._stages.values():
+            facts = self._facts[name := self._changelog(stage)]
+            for number in range(facts.partitions):
+                found[name, number] = Copy(self._folder(stage, number), facts)
+        return found
 
     def _start(self, partition: Partition) -> int:
-        """Where a restored partition goes on."""
+        """Where a restored partition begins that the group has no position in."""
         key = partition.key
-        offset = committed(self._consumer, [key])[key]
-        if offset is not None:
-            return offset
         if partition.is_known or not partition.disk.is_empty():
             raise StartPosition(
                 f"group {self._settings.connection.group} has state for {key[0]}[{key[1]}] but no"
@@ -226,15 +312,41 @@ class Membership:
                 advice="set the group's position to where the state stands, or remove the group's"
                 " changelogs to begin anew",
             )
-        low, _ = self._consumer.get_watermark_offsets(TopicPartition(*key), 10.0)
-        return int(low)
+        found = self._questions.beginnings([key]).wait(METADATA_S)
+        if found is None:
+            raise Transient(f"the beginning of {key[0]}[{key[1]}] is not known")
+        return found[key] or 0
+
+    def _refuse_repartitioned(self) -> None:
+        """After each move: keys of an input that grew have moved away from their state."""
+        if self._is_counted or self._consumer is None:
+            return
+        for topic, stage in self._stages.items():
+            wanted = self._facts[self._changelog(stage)].partitions
+            numbers = [number for name, number in self._owned if name == topic]
+            there = max([self._count(topic), *(number + 1 for number in numbers)])
+            if there > wanted:
+                raise repartitioned(topic, there, self._changelog(stage), wanted)
+        self._is_counted = True
+
+    def _count(self, topic: str) -> int:
+        try:
+            known = self._member.list_topics(topic, timeout=METADATA_S).topics[topic]
+        except (KafkaException, KeyError):
+            return 0
+        return len(known.partitions)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._unreleased = ""
+        self._pause_s = FIRST_PAUSE_S
         for each in partitions:
-            self._owned[each.topic, each.partition] = None
+            key = each.topic, each.partition
+            self._owned.add(key)
+            facts = self._facts[self._changelog(self._stages[each.topic])]
+            if each.partition < facts.partitions:
+                self._begin(key)
         self.moved = True
-        if partitions:
-            reach("assigned")
+        self._is_counted = False
         consumer.incremental_assign([])
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -247,17 +359,15 @@ class Membership:
         consumer.incremental_unassign(fetched)
 
     def _let_go(self, key: TopicPartitionKey) -> None:
-        self._drop_restore(key)
-        self.active.pop(key, None)
-        partition = self._owned.pop(key, None)
-        if partition is not None:
-            self.fresh = [each for each in self.fresh if each is not partition]
-            partition.disk.close()
-
-    def _drop_restore(self, key: TopicPartitionKey) -> None:
-        restore = self._restoring.pop(key, None)
-        if restore is not None:
-            restore.close()
+        self._owned.discard(key)
+        partition = self.active.pop(key, None) or self._takeovers.drop(key)
+        self.fresh = [each for each in self.fresh if each is not partition]
+        disk = partition.disk if partition is not None else None
+        place = (self._changelog(self._stages[key[0]]), key[1])
+        if self._standbys is not None and self._standbys.take_back(place, disk):
+            return
+        if disk is not None:
+            disk.close()
 
 
 def _key(message: Message) -> TopicPartitionKey:

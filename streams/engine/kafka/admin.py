@@ -147,7 +147,6 @@ def preflight(
     specs: Sequence[TopicSpec],
     *,
     transaction_timeout_ms: int = clients.TRANSACTION_TIMEOUT_MS,
-    same_partitions: Mapping[str, str] | None = None,
 ) -> dict[str, TopicFacts]:
     """Refuse to start on a broker that would lose or refuse our records.
 
@@ -155,8 +154,6 @@ def preflight(
         connection: Where the broker is, and the least replication that is demanded.
         specs: The topics this process reads or writes, with the settings that it relies on.
         transaction_timeout_ms: The time-out its transactions ask for.
-        same_partitions: Topics that must have as many partitions as another one
-            (a changelog as its stage's input).
 
     Returns:
         The topics as they are.
@@ -169,9 +166,6 @@ def preflight(
     wrong: list[str] = []
     for spec in specs:
         wrong += _wrong_topic(spec, found.get(spec.name), connection)
-    for name, other in (same_partitions or {}).items():
-        if name in found and other in found and found[name].partitions != found[other].partitions:
-            wrong.append(_wrong_count(name, other, found))
     wrong += _wrong_timeout(connection, transaction_timeout_ms)
     if wrong:
         raise Misconfigured(
@@ -181,13 +175,6 @@ def preflight(
             advice="change what is named, then start again",
         )
     return found
-
-
-def _wrong_count(name: str, other: str, found: dict[str, TopicFacts]) -> str:
-    return (
-        f"{name} has {found[name].partitions} partitions, its input {other} has"
-        f" {found[other].partitions}: create {name} anew with as many"
-    )
 
 
 def _wrong_topic(

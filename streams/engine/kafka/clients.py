@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from streams.contracts.topics import DEAD_LETTER_LIMIT_BYTES, prefixed
 
@@ -22,6 +22,7 @@ TRANSACTION_TIMEOUT_MS: Final = 10_000
 SESSION_TIMEOUT_MS: Final = 30_000
 """How long a silent static member keeps its partitions."""
 
+GroupProtocol = Literal["classic", "consumer"]
 Settings = dict[str, Any]
 QUIET_S: Final = 10.0
 """Between two complaints of one client about the same thing."""
@@ -123,13 +124,27 @@ def member(
     *,
     instance_id: str | None,
     session_timeout_ms: int = SESSION_TIMEOUT_MS,
+    protocol: GroupProtocol = "classic",
     extra: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Settings of a group's member: cooperative, and static when it has an instance id."""
+    """Settings of a group's member: cooperative, and static when it has an instance id.
+
+    Args:
+        connection: Where the broker is.
+        group: The group, without prefix.
+        instance_id: Stable name within the group; None for a member that comes and goes.
+        session_timeout_ms: How long the group waits for a silent member; with the protocol
+            `consumer` the broker's `group.consumer.session.timeout.ms` says it instead.
+        protocol: How the group agrees: `classic`, or `consumer` (KIP-848), where the broker
+            assigns and refuses a client's own strategy, session and heartbeat.
+        extra: Further librdkafka settings.
+    """
     settings = consumer(connection, group)
-    settings["partition.assignment.strategy"] = "cooperative-sticky"
-    settings["session.timeout.ms"] = session_timeout_ms
-    settings["heartbeat.interval.ms"] = max(500, session_timeout_ms // 10)
+    settings["group.protocol"] = protocol
+    if protocol == "classic":
+        settings["partition.assignment.strategy"] = "cooperative-sticky"
+        settings["session.timeout.ms"] = session_timeout_ms
+        settings["heartbeat.interval.ms"] = max(500, session_timeout_ms // 10)
     if instance_id:
         settings["group.instance.id"] = instance_id
     settings.update(extra or {})

@@ -56,6 +56,18 @@ class StartPosition(LotgateError):
     code = "start_position"
 
 
+class Repartitioned(Misconfigured):
+    """An input has another number of partitions than the state: keys would miss their state."""
+
+    code = "repartitioned"
+
+
+class Unreleased(Transient):
+    """The group keeps this instance's place for its former process; it opens by time."""
+
+    code = "instance_unreleased"
+
+
 class Aborted(Transient):
     """The transaction is definitely aborted: nothing of it is or will be visible.
 

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from concurrent.futures import wait as wait_for
+from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not declared as exported
+    AdminClient,
+    OffsetSpec,
+)
 
-from streams.engine.kafka.failures import StartPosition, fenced, judged
+from streams.contracts.topics import prefixed
+from streams.engine.kafka import clients
+from streams.engine.kafka.failures import StartPosition, Unreleased, fenced, judged
 from streams.errors import Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from concurrent.futures import Future
 
     from streams.engine.kafka.records import TopicPartitionKey
+    from streams.runtime.connection import KafkaConnection
 
 WAIT_S: Final = 10.0
 OUT_OF_RANGE: Final = frozenset(
@@ -21,6 +38,9 @@ OUT_OF_RANGE: Final = frozenset(
         KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - the library's public constant
     }
 )
+
+UNRELEASED: Final = KafkaError(KafkaError.UNRELEASED_INSTANCE_ID).str()
+"""The library reports it as a fatal error of no code of its own."""
 
 
 def committed(
@@ -50,6 +70,12 @@ def committed(
 def raise_for(error: KafkaError, message: Message) -> None:
     """Raise what an error in the place of a record means; a passing one is ignored."""
     where = f"{message.topic()}[{message.partition()}]"
+    if UNRELEASED in error.str():
+        raise Unreleased(
+            f"the group still waits for the former process of this instance: {error.str()}",
+            kept="nothing was read",
+            advice="it goes on by itself when the group's session time-out has passed",
+        )
     if error.code() in OUT_OF_RANGE:
         raise StartPosition(
             f"the position in {where} is outside of what the broker retains: {error.str()}",
@@ -60,3 +86,100 @@ def raise_for(error: KafkaError, message: Message) -> None:
         raise fenced(error, where)
     if error.fatal() or not error.retriable():
         raise judged(KafkaException(error), f"reading {where}")
+
+
+class Questions:
+    """Asks the broker for offsets without waiting: other partitions flow meanwhile."""
+
+    def __init__(self, connection: KafkaConnection) -> None:
+        """Say where; the client is made when something is asked.
+
+        Args:
+            connection: Where the broker is, and the group.
+        """
+        self._connection = connection
+        self._group = prefixed(connection.prefix, connection.group)
+        self._client: AdminClient | None = None
+
+    @property
+    def _admin(self) -> AdminClient:
+        self._client = self._client or AdminClient(clients.base(self._connection))
+        return self._client
+
+    def ends(self, keys: Iterable[TopicPartitionKey]) -> Answers:
+        """Ask for the ends of partitions, open transactions included."""
+        return self._offsets(keys, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    def beginnings(self, keys: Iterable[TopicPartitionKey]) -> Answers:
+        """Ask for the oldest offsets that are retained."""
+        return self._offsets(keys, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+
+    def positions(self, keys: Iterable[TopicPartitionKey]) -> Answers:
+        """Ask for the group's positions, once no open transaction is about to change them."""
+        wanted = [TopicPartition(*key) for key in keys]
+        request = [ConsumerGroupTopicPartitions(self._group, wanted)]
+        answers = self._admin.list_consumer_group_offsets(
+            request, require_stable=True, request_timeout=WAIT_S
+        )
+        return Answers("the group's positions", answers)
+
+    def _offsets(self, keys: Iterable[TopicPartitionKey], spec: OffsetSpec) -> Answers:
+        wanted = {TopicPartition(*key): spec for key in keys}
+        answers = self._admin.list_offsets(
+            wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=WAIT_S
+        )
+        return Answers("offsets", answers)
+
+
+class Answers:
+    """What was asked at once, and comes together."""
+
+    def __init__(self, what: str, futures: Mapping[Any, Future[Any]]) -> None:
+        """Keep the library's promises.
+
+        Args:
+            what: What was asked for, for messages.
+            futures: One per partition, or one for a group.
+        """
+        self._what = what
+        self._futures = futures
+
+    def wait(self, seconds: float) -> dict[TopicPartitionKey, int | None] | None:
+        """Give the answers when all are there.
+
+        Args:
+            seconds: Longest wait.
+
+        Returns:
+            Offsets by partition, None for one that has none; None while something is missing.
+
+        Raises:
+            Transient: The broker did not answer, or a transaction is still open.
+        """
+        if wait_for(self._futures.values(), seconds).not_done:
+            return None
+        found: dict[TopicPartitionKey, int | None] = {}
+        for asked, future in self._futures.items():
+            try:
+                answer = future.result()
+            except KafkaException as failure:
+                raise judged(failure, f"asking for {self._what}") from failure
+            if isinstance(asked, TopicPartition):
+                found[asked.topic, asked.partition] = int(answer.offset)
+            else:
+                found |= self._of_group(answer.topic_partitions)
+        return found
+
+    def _of_group(
+        self, partitions: Iterable[TopicPartition]
+    ) -> dict[TopicPartitionKey, int | None]:
+        found: dict[TopicPartitionKey, int | None] = {}
+        for each in partitions:
+            if each.error is not None:
+                raise Transient(
+                    f"the position of {each.topic}[{each.partition}] is not known:"
+                    f" {each.error.str()}",
+                    code="broker_unavailable",
+                )
+            found[each.topic, each.partition] = each.offset if each.offset >= 0 else None
+        return found

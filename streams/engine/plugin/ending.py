@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from streams.engine.exit_codes import MEANING, ExitCode
-from streams.engine.kafka.failures import Fenced, StartPosition
+from streams.engine.kafka.failures import Fenced, Repartitioned, StartPosition
 from streams.engine.poison.fuse import FuseTripped
 from streams.engine.poison.ledger import ParkingFull
 from streams.engine.state.table import StateUnreadable
@@ -34,6 +34,8 @@ def exit_code_of(failure: BaseException) -> ExitCode:
             return ExitCode.STATE_NEWER
         case ParkingFull():
             return ExitCode.PARKING_FULL
+        case Repartitioned():
+            return ExitCode.REPARTITIONED
         case Misconfigured():
             return ExitCode.PREFLIGHT
         case _:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
-from rocksdict import Options, Rdict, WriteBatch
+from rocksdict import Options, Rdict, ReadOptions, WriteBatch
 
 from streams.errors import Misconfigured, Transient
 
@@ -15,9 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 CHECKPOINT_KEY: Final = b"\0\0checkpoint"
 ENGINE_PREFIX: Final = b"\0\1"
 ESCAPE: Final = b"\0\2"
+
+
+FULL: Final = ("no space left", "file too large", "quota exceeded")
+"""How the operating system says that nothing more can be written."""
+
+
+class DiskFailed(Transient):
+    """The disk refused a call. What it holds is whole; it may be behind its changelog now."""
+
+    code = "disk_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +55,15 @@ def user_key(key: bytes) -> bytes:
 
 
 class Disk:
-    """One store partition on disk. It is only ever written with committed data."""
+    """One store partition on disk. It is only ever written with committed data.
+
+    A write that fails comes after a commit, so the disk is then behind its changelog: whoever has
+    it calls `reopen` and restores it before anything is read from it again.
+
+    Attributes:
+        checkpoint: How far it is; None for a new one.
+        is_failed: Whether a call failed since it was opened.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open, creating the folder if it is new.
@@ -50,34 +72,74 @@ class Disk:
             path: The partition's own folder.
 
         Raises:
-            Transient: Another process still has it open.
+            Transient: Another process still has it open, or nothing can be written.
             Misconfigured: It cannot be opened.
         """
         self.path = path
-        self._db = _open(path)
-        raw = self._db.get(CHECKPOINT_KEY)
+        self.checkpoint: Checkpoint | None = None
+        self.is_failed = False
+        self._opened()
+
+    def _opened(self) -> None:
+        self._db = _open(self.path)
+        self._read = self._db.get
+        raw = self._read(CHECKPOINT_KEY)
         self.checkpoint = Checkpoint(**orjson.loads(raw)) if raw else None
-        self.get = self._db.get
+        self.is_failed = False
+
+    def get(self, key: bytes) -> bytes | None:
+        """What is stored under a key.
+
+        Raises:
+            DiskFailed: It cannot be read.
+        """
+        try:
+            found: bytes | None = self._read(key)
+        except Exception as failure:
+            raise self._failed(failure) from failure
+        return found
 
     def write(self, changes: Mapping[bytes, bytes | None], checkpoint: Checkpoint) -> None:
-        """Apply changes and the checkpoint in one batch; None removes a key."""
+        """Apply changes and the checkpoint in one batch; None removes a key.
+
+        Raises:
+            DiskFailed: Nothing of it is applied.
+        """
         batch = WriteBatch(raw_mode=True)
+        put = batch.put
         for key, value in changes.items():
             if value is None:
                 batch.delete(key)
             else:
-                batch.put(key, value)
-        batch.put(CHECKPOINT_KEY, orjson.dumps(asdict(checkpoint)))
-        self._db.write(batch)
+                put(key, value)
+        put(CHECKPOINT_KEY, orjson.dumps(asdict(checkpoint)))
+        try:
+            self._db.write(batch)
+        except Exception as failure:
+            raise self._failed(failure) from failure
         self.checkpoint = checkpoint
 
     def engine_records(self) -> Iterator[tuple[bytes, bytes]]:
-        """The engine's own records, in key order."""
-        entries: Any = self._db.items(from_key=ENGINE_PREFIX)
-        for key, value in entries:
-            if not key.startswith(ENGINE_PREFIX):
-                return
-            yield key, value
+        """The engine's own records, in key order; timers are not among them."""
+        return self.between(ENGINE_PREFIX, ESCAPE)
+
+    def between(self, begin: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Stored records in key order, as they are when the first is asked for.
+
+        Args:
+            begin: The least key.
+            end: The first key that is not wanted. Nothing at or behind it is looked at, so what
+                was removed there costs nothing.
+        """
+        bounded = ReadOptions()
+        bounded.set_iterate_upper_bound(end)
+        try:
+            yield from self._db.items(from_key=begin, read_opt=bounded)
+        except Exception as failure:
+            raise self._failed(failure) from failure
+        finally:
+            # The library's iterator points into the options without keeping them alive.
+            del bounded
 
     def is_empty(self) -> bool:
         """Whether nothing but a checkpoint is stored."""
@@ -87,35 +149,70 @@ class Disk:
         """Remove everything; the changelog restores it."""
         self._db.close()
         shutil.rmtree(self.path)
-        self._db = _open(self.path)
-        self.get = self._db.get
-        self.checkpoint = None
+        self._opened()
+
+    def reopen(self) -> None:
+        """Open it anew, with what it held before the call that failed.
+
+        Raises:
+            Transient: It still cannot be written.
+        """
+        with suppress(Exception):
+            # A database that failed may also fail to close; the next open tells whether it works.
+            self._db.close()
+        self._opened()
 
     def close(self) -> None:
         """Close the database."""
         self._db.close()
 
+    def _failed(self, failure: Exception) -> DiskFailed:
+        self.is_failed = True
+        return _disk_failed(self.path, failure)
+
+
+def _disk_failed(path: Path, failure: Exception) -> DiskFailed:
+    text = str(failure)
+    is_full = any(sign in text.lower() for sign in FULL)
+    return DiskFailed(
+        f"the store in {path} cannot be used: {text}",
+        code="disk_full" if is_full else None,
+        kept="what was committed is on the broker; the store is brought up to it before it is used",
+        advice="make room on the volume" if is_full else "look at the volume",
+    )
+
 
 def _open(path: Path) -> Rdict:
-    options = Options(raw_mode=True)
-    options.create_if_missing(True)  # noqa: FBT003 - the library's signature
-    options.set_write_buffer_size(16 << 20)
-    options.set_max_write_buffer_number(2)
-    options.set_keep_log_file_num(2)
-    path.mkdir(parents=True, exist_ok=True)
     try:
-        return Rdict(str(path), options)
+        path.mkdir(parents=True, exist_ok=True)
+        return Rdict(str(path), _options())
     except Exception as failure:
-        text = str(failure)
-        if "lock" in text.lower():
+        text = str(failure).lower()
+        if any(sign in text for sign in FULL):
+            raise _disk_failed(path, failure) from failure
+        if "lock" in text:
             raise Transient(
                 f"{path} is open in another process",
                 code="store_locked",
                 advice="give every instance its own data folder",
             ) from failure
+        if "corruption" in text:
+            log.warning("%s is damaged and restored from its changelog: %s", path, failure)
+            shutil.rmtree(path)
+            path.mkdir()
+            return Rdict(str(path), _options())
         raise Misconfigured(
-            f"the store in {path} cannot be opened: {text}",
+            f"the store in {path} cannot be opened: {failure}",
             code="store_unreadable",
             kept="its changelog on the broker is complete",
             advice="move the folder away; the store is restored from its changelog",
         ) from failure
+
+
+def _options() -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)  # noqa: FBT003 - the library's signature
+    options.set_write_buffer_size(16 << 20)
+    options.set_max_write_buffer_number(2)
+    options.set_keep_log_file_num(2)
+    return options

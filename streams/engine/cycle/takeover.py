@@ -1,0 +1,349 @@
+"""What a partition goes through between its assignment and its first record."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from streams.engine.kafka.positions import Questions
+from streams.engine.state.feed import Feed
+from streams.engine.state.restore import Restore
+from streams.errors import Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from streams.engine.cycle.partition import Partition
+    from streams.engine.kafka.admin import TopicFacts
+    from streams.engine.kafka.positions import Answers
+    from streams.engine.kafka.records import TopicPartitionKey
+    from streams.runtime.connection import KafkaConnection
+
+log = logging.getLogger(__name__)
+
+CHUNK: Final = 2_000
+"""Records of one write: some ten milliseconds of work."""
+FIRST_PAUSE_S: Final = 0.05
+LONGEST_PAUSE_S: Final = 5.0
+TELL_S: Final = 2.0
+"""Between two lines of progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the restores of a worker are.
+
+    Attributes:
+        partitions: Partitions that are not consumed yet.
+        records: Changelog records applied for them.
+        per_second: Records per second since the first of them began.
+        share: How much of the way is done, 0 to 1.
+        seconds_left: At this pace; None while it is not known.
+    """
+
+    partitions: int
+    records: int
+    per_second: float
+    share: float
+    seconds_left: float | None
+
+
+@dataclass(eq=False)
+class _Takeover:
+    """One partition's way: opened, restored to its changelog's end, its position asked for."""
+
+    key: TopicPartitionKey
+    changelog: TopicPartitionKey
+    partition: Partition | None = None
+    restore: Restore | None = None
+    end: int | None = None
+    is_restored: bool = False
+    pause_s: float = FIRST_PAUSE_S
+    not_before: float = 0.0
+
+    def put_off(self) -> None:
+        """Begin anew after a while, longer each time."""
+        self.restore, self.end, self.is_restored = None, None, False
+        self.not_before = monotonic() + self.pause_s
+        self.pause_s = min(self.pause_s * 2, LONGEST_PAUSE_S)
+
+
+class Takeovers:
+    """All partitions on their way, side by side: each kind of question is asked once for all.
+
+    Nothing here waits longer than the time it is given, so that other partitions flow meanwhile.
+
+    Attributes:
+        waiting: What some partition waits for, in words; empty when nothing is in the way.
+        moved: Whether the last step found something to do.
+    """
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        opened: Callable[[TopicPartitionKey], Partition],
+        now_ms: Callable[[], int],
+    ) -> None:
+        """Say how a partition is opened.
+
+        Args:
+            connection: Where the broker is, and the group.
+            opened: Opens a partition with its disk.
+            now_ms: The clock, milliseconds since 1970.
+        """
+        self._opened = opened
+        self._now_ms = now_ms
+        self._questions = Questions(connection)
+        self._feed = Feed(connection)
+        self._all: dict[TopicPartitionKey, _Takeover] = {}
+        self._by_changelog: dict[TopicPartitionKey, _Takeover] = {}
+        self._facts: dict[TopicPartitionKey, TopicFacts] = {}
+        self._ends: tuple[list[_Takeover], Answers] | None = None
+        self._positions: tuple[list[_Takeover], Answers] | None = None
+        self._began = 0.0
+        self._told = 0.0
+        self._done = (0, 0)
+        self.waiting = ""
+        self.moved = False
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def begin(
+        self,
+        key: TopicPartitionKey,
+        changelog: str,
+        facts: TopicFacts,
+        partition: Partition | None = None,
+    ) -> None:
+        """Take a partition over.
+
+        Args:
+            key: The input partition.
+            changelog: Full name of its changelog.
+            facts: The changelog as the broker has it.
+            partition: When it is open already.
+        """
+        if not self._all:
+            self._began = self._told = monotonic()
+            self._done = (0, 0)
+        takeover = _Takeover(key, (changelog, key[1]), partition)
+        self._all[key] = self._by_changelog[takeover.changelog] = takeover
+        self._facts[key] = facts
+
+    def drop(self, key: TopicPartitionKey) -> Partition | None:
+        """The partition is another's now; gives it if it was open."""
+        takeover = self._all.pop(key, None)
+        if takeover is None:
+            return None
+        self._leave([takeover])
+        del self._by_changelog[takeover.changelog]
+        return takeover.partition
+
+    def close(self) -> None:
+        """Let go of the clients."""
+        self._feed.close()
+
+    def step(self, budget_s: float, *, patient: bool) -> list[tuple[Partition, int | None]]:
+        """Go on for a while.
+
+        Args:
+            budget_s: Longest time.
+            patient: Wait for what is not there yet; nothing else is to be done.
+
+        Returns:
+            Partitions that are restored, each with the group's position in it.
+        """
+        until = monotonic() + budget_s
+        self.moved = False
+        try:
+            self._open()
+            self._ask_ends(until if patient else 0.0)
+            self._read(until, patient=patient)
+            ready = self._ask_positions(until if patient else 0.0)
+        except Transient as trouble:
+            self._all_anew(trouble)
+            return []
+        self._tell()
+        return ready
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far they are; None when nothing is on its way."""
+        known = list(self._all.values())
+        if not known:
+            return None
+        gone, applied = self._done
+        shares = [
+            each.restore.share(each.end) if each.restore and each.end is not None else 0.0
+            for each in known
+        ]
+        records = applied + sum(each.restore.records for each in known if each.restore)
+        share = (gone + sum(shares)) / (gone + len(known))
+        seconds = max(monotonic() - self._began, 0.001)
+        left = seconds / share * (1 - share) if share > 0 else None
+        return Progress(len(known), records, records / seconds, share, left)
+
+    def _open(self) -> None:
+        now = monotonic()
+        for each in self._all.values():
+            if each.restore is not None or each.not_before > now:
+                continue
+            try:
+                partition = each.partition = each.partition or self._opened(each.key)
+                if partition.disk.is_failed:
+                    partition.disk.reopen()
+                each.restore = Restore(partition.disk, self._facts[each.key], self._now_ms)
+                self.moved = True
+            except Transient as trouble:
+                self._put_off(each, trouble)
+
+    def _ask_ends(self, until: float) -> None:
+        """Where the changelogs end now that no former owner can begin a transaction."""
+        if self._ends is None:
+            wanted = [e for e in self._all.values() if e.restore is not None and e.end is None]
+            if not wanted:
+                return
+            self._ends = wanted, self._questions.ends(each.changelog for each in wanted)
+        asked, answers = self._ends
+        found = answers.wait(max(0.0, until - monotonic()))
+        if found is None:
+            return
+        self._ends = None
+        follow: dict[TopicPartitionKey, int | None] = {}
+        for each in asked:
+            if self._all.get(each.key) is each and each.restore is not None:
+                self._bound(each, each.restore, found[each.changelog] or 0, follow)
+        if follow:
+            self._feed.follow(follow)
+
+    def _bound(
+        self,
+        each: _Takeover,
+        restore: Restore,
+        end: int,
+        follow: dict[TopicPartitionKey, int | None],
+    ) -> None:
+        each.end = end
+        if restore.position > end:
+            # The changelog was truncated or made anew: this disk tells another history.
+            restore.again()
+        if restore.position < end:
+            follow[each.changelog] = restore.begin
+
+    def _read(self, until: float, *, patient: bool) -> None:
+        while monotonic() < until and any(
+            each.end is not None and not each.is_restored for each in self._all.values()
+        ):
+            found = self._feed.read(CHUNK, 0.02 if patient else 0.0)
+            for changelog, messages in found.items():
+                each = self._by_changelog.get(changelog)
+                if each is not None and each.restore is not None and not each.is_restored:
+                    self._take(each, each.restore, messages)
+            self.moved = self.moved or bool(found)
+            self._finish()
+            if not found and not patient:
+                return
+
+    def _take(self, each: _Takeover, restore: Restore, messages: list[Any]) -> None:
+        try:
+            if restore.take(messages):
+                return
+            log.warning(
+                "%s[%d] no longer has what its store is at: restoring anew", *each.changelog
+            )
+            self._leave([each])
+            restore.again()
+            each.end = None
+        except Transient as trouble:
+            self._put_off(each, trouble)
+
+    def _finish(self) -> None:
+        done = [
+            each
+            for each in self._all.values()
+            if each.restore is not None and each.end is not None and not each.is_restored
+            and each.restore.position >= each.end
+        ]  # fmt: skip
+        for each in done:
+            try:
+                if each.restore is not None:
+                    each.restore.finish()
+                each.is_restored = True
+            except Transient as trouble:
+                self._put_off(each, trouble)
+        self._leave(done)
+
+    def _ask_positions(self, until: float) -> list[tuple[Partition, int | None]]:
+        if self._positions is None:
+            wanted = [
+                e for e in self._all.values() if e.is_restored and e.not_before <= monotonic()
+            ]
+            if not wanted:
+                return []
+            self._positions = wanted, self._questions.positions(each.key for each in wanted)
+        asked, answers = self._positions
+        try:
+            found = answers.wait(max(0.0, until - monotonic()))
+        except Transient as trouble:
+            # Most often a transaction of the former owner, which ends by itself.
+            self._positions = None
+            self.waiting = trouble.message
+            for each in asked:
+                each.not_before = monotonic() + each.pause_s
+                each.pause_s = min(each.pause_s * 2, LONGEST_PAUSE_S)
+            return []
+        if found is None:
+            return []
+        self._positions = None
+        return [
+            (partition, found[each.key])
+            for each in asked
+            if self._all.get(each.key) is each and (partition := self._arrived(each)) is not None
+        ]
+
+    def _arrived(self, each: _Takeover) -> Partition | None:
+        gone, applied = self._done
+        self._done = gone + 1, applied + (each.restore.records if each.restore else 0)
+        self.waiting = ""
+        return self.drop(each.key)
+
+    def _tell(self) -> None:
+        now = monotonic()
+        progress = self.progress
+        if progress is None and self._done[0]:
+            gone, applied = self._done
+            self._done = (0, 0)
+            log.info(
+                "%d partitions restored, %d records in %.1f s", gone, applied, now - self._began
+            )
+        elif progress is not None and now - self._told >= TELL_S:
+            self._told = now
+            left = progress.seconds_left
+            log.info(
+                "restoring %d partitions: %d records, %.0f/s, %.0f %% done, %s left%s",
+                progress.partitions, progress.records, progress.per_second, progress.share * 100,
+                "?" if left is None else f"{left:.0f} s",
+                f"; {self.waiting}" if self.waiting else "",
+            )  # fmt: skip
+
+    def _put_off(self, each: _Takeover, trouble: Transient) -> None:
+        self.waiting = trouble.message
+        log.warning("taking over %s[%d], again in %.2f s: %s", *each.key, each.pause_s, trouble)
+        self._leave([each])
+        each.put_off()
+
+    def _all_anew(self, trouble: Transient) -> None:
+        """The broker does not answer: what is under way begins anew with new clients."""
+        self._ends = self._positions = None
+        self._feed.close()
+        under_way = [each for each in self._all.values() if each.restore is not None]
+        log.warning("taking over %d partitions: %s", len(under_way), trouble)
+        self.waiting = trouble.message
+        for each in under_way:
+            each.put_off()
+
+    def _leave(self, those: Iterable[_Takeover]) -> None:
+        self._feed.leave([each.changelog for each in those])
