@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,7 @@ from streams.contracts.wire.frames import (
 from streams.contracts.wire.plan import plan
 from streams.contracts.wire.reading import compile_reader
 from streams.contracts.wire.schema_tree import self_contained, shape, title_of
+from streams.contracts.wire.upcasting import Lineage
 from streams.contracts.wire.writers import WriterSchemas, resolving_reader
 from streams.contracts.wire.writing import compile_writer
 from streams.errors import Misconfigured, Poison
@@ -59,6 +61,22 @@ class _Binding:
     read: Callable[[bytes, int], tuple[Any, int]]
     frame: bytes
     readers: dict[bytes, Callable[[bytes], Any]]
+    lineage: Lineage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """In which form a topic's records are written.
+
+    Attributes:
+        name: Full name of the schema.
+        version: Number of its version; 1 for a topic whose versions all read each other.
+        fingerprint: Tells whether two schemas of one version are the same on the wire.
+    """
+
+    name: str
+    version: int
+    fingerprint: str
 
 
 class Codec:
@@ -91,7 +109,13 @@ class Codec:
 
     def subject(self, topic: Topic[Any]) -> str:
         """The subject of a topic's values."""
-        return f"{topic.full_name(self._prefix, self._group)}-value"
+        return self._subject(topic, self._version(topic))
+
+    def form(self, topic: Topic[Any]) -> Form:
+        """The form that a topic's records are written in."""
+        binding = self._binding(topic)
+        digest = hashlib.sha256(binding.shape.encode()).hexdigest()
+        return Form(title_of(binding.schema), self._version(topic), digest)
 
     def schema(self, topic: Topic[Any]) -> Schema:
         """The self-contained schema that a topic's records are written with."""
@@ -207,6 +231,7 @@ class Codec:
                 read=compile_reader(node),
                 frame=b"",
                 readers={},
+                lineage=self._lineage(topic, schema),
             )
             self._bindings[topic.name] = binding
         return binding
@@ -216,14 +241,37 @@ class Codec:
         if len(payload) > self._limit:
             raise too_large(len(payload), self._limit, binding.subject)
         writer = self._writers.schema(schema_id)
-        same = shape(writer) == binding.shape
-        reader = (
-            self._own_reader(binding)
-            if same
-            else resolving_reader(binding.subject, binding.schema, binding.read, writer)
-        )
+        if shape(writer) == binding.shape:
+            reader = self._own_reader(binding)
+        elif binding.lineage is not None and (earlier := binding.lineage.version_of(writer)):
+            reader = binding.lineage.reader(earlier, writer, binding.read)
+        else:
+            reader = resolving_reader(binding.subject, binding.schema, binding.read, writer)
         binding.readers[frame(schema_id)] = reader
         return reader
+
+    def _version(self, topic: Topic[Any]) -> int:
+        if topic.evolution is None:
+            return 1
+        if topic.evolution.version is not None:
+            return topic.evolution.version
+        return self.catalog.version_of(topic.schema) if isinstance(topic.schema, str) else 1
+
+    def _subject(self, topic: Topic[Any], version: int) -> str:
+        name = topic.full_name(self._prefix, self._group)
+        return f"{name}-value" if version == 1 else f"{name}-v{version}-value"
+
+    def _lineage(self, topic: Topic[Any], schema: Schema) -> Lineage | None:
+        """What reads the states of earlier versions; None where there can be none."""
+        version = self._version(topic)
+        if topic.evolution is None or version == 1:
+            return None
+
+        def earlier(number: int) -> tuple[Schema, ...]:
+            return self.registry.versions(self._subject(topic, number))
+
+        upcasters = topic.evolution.upcasters
+        return Lineage(self.subject(topic), schema, version, earlier, upcasters)
 
     def _own_reader(self, binding: _Binding) -> Callable[[bytes], Any]:
         read = binding.read

@@ -5,7 +5,7 @@ Provisioning, preflight, access lists, interface documents and the chart read th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from streams.model.facts import GenealogyEdge, InspectionResult, Lot, Nonconformity
@@ -14,7 +14,7 @@ from streams.model.messages import CauseMessage, LotMessage
 from streams.model.rows import SourceTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 E = TypeVar("E")
 
@@ -28,6 +28,23 @@ DEAD_LETTER_LIMIT_BYTES = RECORD_LIMIT_BYTES + 64 * 1024
 """A dead letter holds the whole record and its story (engine law: nothing bad is lost)."""
 GROUP = "{group}"
 """Stands for the worker's group in the names of internal topics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evolution:
+    """How a state's schema changes over the releases of a job.
+
+    Attributes:
+        version: Number of the schema that is written now, from 1; None: the catalog's number of a
+            schema that it names, else 1.
+        upcasters: By the version they take: makes the next version's value of an earlier one,
+            both as plain Python. Where none is declared, Avro's schema resolution applies.
+    """
+
+    version: int | None = None
+    upcasters: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +64,8 @@ class Topic(Generic[E]):
         zone: `site` or `dmz`.
         criticality: GxP criticality, `high` or `low`.
         doc: What its records mean, one sentence.
+        evolution: With a changelog: the version of its states. Their versions need not read each
+            other, so each has a subject of its own.
     """
 
     name: str
@@ -60,6 +79,7 @@ class Topic(Generic[E]):
     zone: str = "site"
     criticality: str = "high"
     doc: str = ""
+    evolution: Evolution | None = field(default=None, repr=False, compare=False)
 
     def full_name(self, prefix: str, group: str) -> str:
         """The name on the broker.

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
-from streams.contracts.topics import GROUP, Topic, changelog
+from streams.contracts.topics import GROUP, Evolution, Topic, changelog
 from streams.contracts.wire.schema_tree import title_of
+from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from streams.contracts.codec import Form
     from streams.model.verdict import Timer
 
 S = TypeVar("S")
@@ -27,6 +29,10 @@ class Encoding(Protocol):
             Misconfigured: A schema is missing.
             Transient: The registry is not available.
         """
+        ...
+
+    def form(self, topic: Topic[Any]) -> Form:
+        """Tell in which form a topic's records are written."""
         ...
 
     def encode(self, topic: Topic[Any], event: Any) -> bytes:
@@ -56,12 +62,43 @@ class Store(Generic[S]):
         state: The type of the states: a frozen dataclass.
         schema: Full name of its Avro schema in the catalog, or the schema itself.
         cache: Most decoded states kept in memory per partition.
+        version: Number of the schema, from 1: every change of it takes the next. None: the number
+            that the catalog has for a schema it names, else 1.
+        upcasters: By the version they take: a function that makes the next version's value of an
+            earlier one, both as plain dictionaries. Where none is declared, the next schema must
+            read the earlier one by Avro's rules (defaults, aliases, promotions).
+
+    A state of an earlier version is read through the upcasters, and written in the new form when a
+    rule next changes it. A build with an earlier version refuses to start on it.
+
+    Example::
+
+        def named(old: dict[str, Any]) -> dict[str, Any]:
+            return {**old, "failures": old["fails"], "reason": ""}
+
+        LOTS = Store("lots", LotState, LOT_STATE_V2, version=2, upcasters={1: named})
     """
 
     name: str
     state: type[S]
     schema: str | dict[str, Any]
     cache: int = 50_000
+    version: int | None = None
+    upcasters: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = field(
+        default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        beyond = [number for number in self.upcasters if number < 1]
+        if self.version is not None:
+            beyond += [number for number in self.upcasters if number >= self.version]
+        if beyond or (self.version is not None and self.version < 1):
+            raise Misconfigured(
+                f"store {self.name} of version {self.version} has upcasters of {beyond}",
+                code="bad_store_version",
+                advice="versions count from 1; an upcaster takes an earlier version than the"
+                " store's own",
+            )
 
     @property
     def topic(self) -> Topic[S]:
@@ -72,6 +109,7 @@ class Store(Generic[S]):
             self.schema,
             _unkeyed,
             cleanup="compact",
+            evolution=Evolution(self.version, self.upcasters),
             doc=f"Changelog of the store {self.name}.",
         )
 

@@ -42,6 +42,8 @@ ENGINE_POINTS: Final = (
     "in_revoke",
 )
 """The engine's own points, in the order a cycle meets them. Connectors name further ones."""
+RELEASE_POINT: Final = "in_release"
+"""Met before each record that waited behind a dead letter and now runs."""
 
 TRACE_BYTES: Final = 4_096
 TRACE_NAME: Final = 24

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from streams.engine.control import Decision
     from streams.engine.cycle.partition import Partition
+    from streams.engine.poison.suspects import Suspects
 
 
 @dataclass(eq=False)
@@ -25,6 +26,7 @@ class Batch:
         decisions: What people decided since.
         timers: Most timers that may fire; 0 when none is due.
         failure: Why it could not be done; None while it is well.
+        suspects: Where it is noted what a rule is about to see; None notes nothing.
         is_done: Set by the stage itself: a batch that nobody completed is a failure.
     """
 
@@ -34,10 +36,12 @@ class Batch:
     timers: int = 0
     left: list[Any] = field(default_factory=list)
     failure: BaseException | None = None
+    suspects: Suspects | None = None
     is_done: bool = False
 
     def run(self, deadline: float) -> None:
         """Do the work; whatever goes wrong is kept in `failure`."""
+        self._note()
         try:
             for decision in self.decisions:
                 self.partition.decide(decision)
@@ -50,7 +54,21 @@ class Batch:
             self.partition.stage_counters()
         except BaseException as failure:  # noqa: BLE001 - the cycle judges it
             self.failure = failure
+        if self.suspects is not None:
+            self.suspects.end()
         self.is_done = True
+
+    def _note(self) -> None:
+        """Say what the rule is about to see; one by one where the last process died at it."""
+        suspects, partition = self.suspects, self.partition
+        if suspects is None:
+            return
+        partition.suspects = suspects if suspects.about(*partition.key) else None
+        if partition.suspects is None and (self.records or self.decisions):
+            last = self.records[-1].offset() if self.records else partition.position - 1
+            # A decision may release any record that was consumed before.
+            first = 0 if self.decisions else self.records[0].offset()
+            suspects.begin(*partition.key, first, last)
 
     @property
     def size(self) -> int:

@@ -18,6 +18,7 @@ from streams.engine.faults import reach
 from streams.engine.kafka.failures import Aborted
 from streams.engine.kafka.transaction import Transaction
 from streams.engine.poison.fuse import FuseTripped
+from streams.engine.poison.suspects import Suspects
 from streams.engine.state.disk import Checkpoint
 from streams.runtime.clock import now_ms
 
@@ -59,6 +60,7 @@ class Engine:
         )
         self._membership: Membership | None = None
         self._decisions: Decisions | None = None
+        self._suspects: Suspects | None = None
         self._codec: Encoding | None = None
         self._pending: dict[tuple[str, int], list[Any]] = {}
         self._most = settings.cycle_records
@@ -80,6 +82,8 @@ class Engine:
         codec = self._codec = self._codec or self.settings.codec()
         facts = checked(self.stages, self.settings)
         codec.prepare([topic for stage in self.stages.values() for topic in stage.topics])
+        folder = self.settings.data_dir / self.settings.connection.group
+        self._suspects = self._suspects or Suspects(folder)
         self._transaction.settle()
         self._decisions = self._decisions or Decisions(self.settings.connection)
         self._membership = Membership(self.stages, codec, self.settings, self._names, facts)
@@ -118,11 +122,17 @@ class Engine:
         self.is_ready = bool(membership.active) and not membership.is_restoring
         due = self._due(membership)
         if self._most < self.settings.cycle_records and (decided or due):
-            return [self._one(membership, read, decided, due)]
-        return [
-            Batch(membership.active[key], read.get(key, []), decided.get(key, []), due.get(key, 0))
-            for key in {**read, **decided, **due}
-        ]
+            batches = [self._one(membership, read, decided, due)]
+        else:
+            batches = [
+                Batch(
+                    membership.active[key], read.get(key, []), decided.get(key, []), due.get(key, 0)
+                )
+                for key in {**read, **decided, **due}
+            ]
+        for batch in batches:
+            batch.suspects = self._suspects
+        return batches
 
     def commit(self, batches: list[Batch]) -> None:
         """Make the cycle's work visible at once, then write the stores.
@@ -144,6 +154,8 @@ class Engine:
             raise
         for partition in partitions:
             partition.committed(checkpoints.get(partition.key))
+            if self._suspects is not None:
+                self._suspects.passed(*partition.key, partition.position)
         reach("after_write")
         for batch in batches:
             if batch.left:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from streams.contracts.topics import dead_letters, prefixed
 from streams.engine.cycle.effects import Effects
 from streams.engine.cycle.rules import NOT_THE_RECORDS, bind
-from streams.engine.faults import reach
+from streams.engine.faults import RELEASE_POINT, reach
 from streams.engine.poison.fuse import FUSE_KEY, Fuse, FuseTripped
-from streams.engine.poison.ledger import Ledger
+from streams.engine.poison.ledger import Ledger, ParkingFull
 from streams.engine.poison.letters import Origin, Output, dead_letter
+from streams.engine.state.stamp import SCHEMA_KEY, Stamp
 from streams.engine.state.table import Table
 from streams.engine.timers.due import bind_due
 from streams.engine.timers.firing import Firing
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from streams.engine.declare import Encoding, Stage
     from streams.engine.kafka.records import TopicPartitionKey
     from streams.engine.poison.stored import Raw
+    from streams.engine.poison.suspects import Suspects
     from streams.engine.settings import EngineSettings
     from streams.engine.state.disk import Checkpoint, Disk
     from streams.errors import Poison
@@ -100,6 +102,8 @@ class Partition:
         self.ledger = Ledger(self._stored, settings.parking)
         self.fuse = Fuse(settings.fuse, settings.build, None)
         self._counters_stored = False
+        self._stamp = _stamp_of(stage, codec, settings, self.number)
+        self.suspects: Suspects | None = None
 
     @property
     def is_known(self) -> bool:
@@ -107,7 +111,14 @@ class Partition:
         return self.disk.get(STARTED_KEY) is not None
 
     def reset(self) -> None:
-        """Forget everything that is not in the store, and take up what is there."""
+        """Forget everything that is not in the store, and take up what is there.
+
+        Raises:
+            StateUnreadable: A later version of the state's schema was written.
+            Misconfigured: Another schema was written under the same version.
+        """
+        if self._stamp is not None:
+            self._stamp.check(self._stored(SCHEMA_KEY))
         self.outputs = []
         self.changes.clear()
         if self._table is not None:
@@ -141,6 +152,7 @@ class Partition:
 
         Raises:
             FuseTripped: Too many failed.
+            ParkingFull: The first record must wait and cannot.
             LotgateError: Something other than a record is at fault.
         """
         good = 0
@@ -150,12 +162,11 @@ class Partition:
             if not index % STRIDE:
                 reach("mid_stage")
                 if index and monotonic() > deadline:
-                    self.fuse.passed(good)
-                    self._advance(records[index - 1])
-                    return records[index:]
+                    return self._cut(records, index, good)
             if blocked and record.key() in blocked:
-                self.ledger.wait(record, self.changes)
-                continue
+                if self._waits(record):
+                    continue
+                return self._cut(records, index, good)
             failure = attempt(record)
             if failure is None:
                 good += 1
@@ -192,7 +203,9 @@ class Partition:
             self._release(key)
 
     def stage_counters(self) -> None:
-        """Stage the fuse's counters if they tell anything."""
+        """Stage the fuse's counters if they tell anything, and the form of the states."""
+        if self._stamp is not None and self._stamp.is_due and self.changes:
+            self.changes[SCHEMA_KEY] = self._stamp.dump()
         if not self.fuse.is_clean:
             self.changes[FUSE_KEY] = self.fuse.dump()
             self._counters_stored = True
@@ -208,6 +221,8 @@ class Partition:
         """
         if checkpoint is not None:
             self.disk.write(self.changes, checkpoint)
+        if self._stamp is not None and SCHEMA_KEY in self.changes:
+            self._stamp.is_due = False
         if self.condemned is not None and self.position > self.condemned[0]:
             self.condemned = None
         self.outputs = []
@@ -223,6 +238,27 @@ class Partition:
 
     def _advance(self, last: Raw) -> None:
         self.position = int(last.offset()) + 1
+
+    def _cut(self, records: list[Any], index: int, good: int) -> list[Any]:
+        """End the cycle before a record: what was done so far is committed."""
+        self.fuse.passed(good)
+        if index:
+            self._advance(records[index - 1])
+        return records[index:]
+
+    def _waits(self, record: Raw) -> bool:
+        """Let a record wait behind the dead letter of its key; False if that must come first.
+
+        The dead letters and the decisions of this very cycle are what makes room: they are
+        committed before the process ends for want of it.
+        """
+        try:
+            self.ledger.wait(record, self.changes)
+        except ParkingFull:
+            if self.changes or self.outputs:
+                return False
+            raise
+        return True
 
     def emit(
         self,
@@ -267,6 +303,19 @@ class Partition:
 
     def _attempt(self, record: Raw) -> Exception | None:
         """Run the rule on a record; gives what says that the record itself is at fault."""
+        if self.suspects is None:
+            return self._tried(record)
+        at, suspects = record.offset(), self.suspects
+        refusal = suspects.refusal(*self.key, at)
+        if refusal is not None:
+            return refusal
+        suspects.begin(*self.key, at, at)
+        try:
+            return self._tried(record)
+        finally:
+            suspects.end()
+
+    def _tried(self, record: Raw) -> Exception | None:
         try:
             if self.condemned is not None:
                 self._refuse_condemned(record)
@@ -304,8 +353,15 @@ class Partition:
     def _release(self, key: bytes) -> None:
         """Run what waits behind a resolved head, in order, until one fails or none is left."""
         while (record := self.ledger.next_waiting(key, self.changes)) is not None:
+            reach(RELEASE_POINT)
             failure = self._attempt(record)
             if failure is not None:
                 self._bury(record, failure, attempts=1)
                 return
         self.pending.free(key)
+
+
+def _stamp_of(stage: Stage, codec: Encoding, settings: EngineSettings, number: int) -> Stamp | None:
+    if stage.store is None:
+        return None
+    return Stamp(codec.form(stage.store.topic), settings.build, f"{stage.store.name}[{number}]")
