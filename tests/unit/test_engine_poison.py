@@ -158,6 +158,36 @@ def test_counters_survive_a_restart_but_not_a_new_build() -> None:
     assert restarted.is_clean
 
 
+STEPS = st.lists(st.one_of(st.integers(1, 40), st.just("bad"), st.just("restart")), max_size=60)
+
+
+@given(STEPS)
+def test_a_fuse_trips_exactly_when_a_plain_count_says_so(steps: list[int | str]) -> None:
+    """Restarts at any moment change nothing; another build begins anew."""
+    tested, seen = fuse(), list[bool]()
+    for step in steps:
+        if step == "restart":
+            tested = fuse(tested.dump() if not tested.is_clean else None)
+            if not any(seen[-100:]):
+                # Nothing was stored, so that how many went well is not known any more.
+                seen = []
+        elif isinstance(step, int):
+            tested.passed(step)
+            seen += [False] * step
+        else:
+            tested.failed()
+            seen.append(True)
+            window, run = seen[-100:], len(seen) - max((i + 1 for i, bad in enumerate(seen)
+                                                        if not bad), default=0)  # fmt: skip
+            crowded = len(window) >= 20 and sum(window) > 0.2 * len(window)
+            assert bool(tested.tripped) == (run >= 5 or crowded)
+            assert not fuse(tested.dump(), build="2").tripped
+            if tested.tripped:
+                assert fuse(tested.dump()).tripped
+                tested.reset()
+                seen = []
+
+
 def record(offset: int, key: bytes | None = b"k") -> StoredRecord:
     return StoredRecord(at=offset, octets_key=key, octets=str(offset).encode())
 
