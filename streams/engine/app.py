@@ -15,6 +15,7 @@ from streams.engine.declare import Stage
 from streams.engine.faults import arm
 from streams.engine.plugin.batches import BatchSchema
 from streams.engine.plugin.ending import bound_shutdown, end_process, exit_code_of
+from streams.engine.plugin.tables import NoTables
 from streams.engine.watch.report import report
 from streams.engine.watch.watch import Watch
 from streams.errors import Misconfigured
@@ -79,6 +80,7 @@ class Lotgate(faust.App):
             web_enabled=False,
             stream_wait_empty=False,
             topic_allow_declare=False,
+            TableManager=NoTables,
             **options,
         )
         self.stages: list[Stage] = []
