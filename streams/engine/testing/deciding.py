@@ -65,7 +65,8 @@ class Decided(Fed):
         self._decide(control.Decision("fuse_reset", name, 0, -1, actor, reason))
 
     def _decide(self, decision: control.Decision) -> None:
-        # Through bytes, as it would travel over the control topic.
+        # Through bytes, as it would travel over the control topic; there each decision is a
+        # transaction of its own, whose end takes an offset too.
         control.refuse_unreasoned(decision.actor, decision.reason)
-        octets, at = control.encode(decision), len(self._decisions)
+        octets, at = control.encode(decision), 2 * len(self._decisions)
         self._decisions.append(control.decode(octets, at))
