@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import faust
 from faust.app.base import BootStrategy
 
+from streams.engine.binding import Stages
 from streams.engine.cycle.demands import refuse_shared_inputs
 from streams.engine.cycle.engine import Engine
-from streams.engine.declare import Stage
 from streams.engine.faults import arm
 from streams.engine.plugin.batches import BatchSchema
 from streams.engine.plugin.ending import bound_shutdown, end_process, exit_code_of
@@ -26,13 +26,11 @@ if TYPE_CHECKING:
 
     from faust.types import StreamT
 
-    from streams.contracts.topics import Topic
-    from streams.engine.declare import Scope, Store
+    from streams.engine.declare import Stage
     from streams.engine.settings import EngineSettings
     from streams.engine.watch.heart import Heart
     from streams.runtime.health import HealthServer
 
-F = TypeVar("F", bound="Callable[..., Any]")
 NOWHERE = "lotgate://"
 """The broker URL of an application that takes the broker from its settings."""
 
@@ -47,7 +45,7 @@ class NoWeb(BootStrategy):
         return []
 
 
-class Lotgate(faust.App):
+class Lotgate(Stages, faust.App):
     """A job: stages that read topics, keep state and emit events, exactly once.
 
     Importing a module that makes one opens nothing. The worker configures it, by `configure` or
@@ -100,45 +98,6 @@ class Lotgate(faust.App):
     def configure_from(self, give: Callable[[], EngineSettings]) -> None:
         """Give a function that makes the settings when a worker starts without `configure`."""
         self._settings_from = give
-
-    def stage(  # noqa: PLR0913 - each says one thing about the stage
-        self,
-        topic: Topic[Any],
-        *,
-        store: Store[Any] | None = None,
-        emits: tuple[Topic[Any], ...] = (),
-        dedupes_by_position: bool = False,
-        scope: Scope = "key",
-        name: str | None = None,
-        due: Callable[[Any, Any, int], Any] | None = None,
-        version: str = "",
-    ) -> Callable[[F], F]:
-        """Bind a pure rule to an input topic.
-
-        Args:
-            topic: The input. An application has one stage per input topic.
-            store: The stage's state; None for a stateless stage, whose rule sees None.
-            emits: Topics that outputs may go to, told apart by the type of the event.
-            dedupes_by_position: The rule drops records older than its state; then a key waits
-                behind its dead letter.
-            scope: `key`: `rule(state, event) -> Verdict`. `partition`: `rule(view, event) ->
-                tuple of events`, where the view gives and takes any state of the partition.
-            name: Name of the stage; the function's own by default.
-            due: What happens when one of the stage's timers is due; see `Stage.due`.
-            version: Version of the rule, for dead letters.
-
-        Returns:
-            A decorator that gives the function back unchanged.
-        """
-
-        def bind(rule: F) -> F:
-            called = name or rule.__name__.replace("_", "-")
-            self.stages.append(
-                Stage(called, topic, rule, store, emits, scope, dedupes_by_position, due, version)
-            )
-            return rule
-
-        return bind
 
     @property
     def engine(self) -> Engine:
