@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("streams.operator.worker:worker", "Run the stages of an app."),
     "tail": ("streams.operator.tail:tail", "Print a topic's records, decoded."),
     "trace": ("streams.operator.trace:trace", "Tell the story of a lot."),
-    "dlq": ("streams.operator.dlq:dlq", "List, show, replay or drop dead letters."),
+    "dlq": ("streams.operator.dlq:dlq", "List, show, correct, replay or drop dead letters."),
     "rules": ("streams.operator.rules:rules", "Check the shipped rules against case files."),
     "schema": ("streams.operator.schema:schema", "Check or publish the Avro schemas."),
     "topology": ("streams.operator.topology:topology", "Plan or create the topics."),

@@ -209,6 +209,15 @@ class Codec:
         writer = self._writers.schema(schema_id_of(payload))
         return title_of(writer), read_plain(payload, writer)
 
+    def writer(self, payload: bytes) -> Schema:
+        """The schema that a record was written with.
+
+        Raises:
+            Poison: `not_framed`, `unknown_schema_id`, `unreadable_schema`.
+            Transient: `registry_unreachable`.
+        """
+        return self._writers.schema(schema_id_of(payload))
+
     def _binding(self, topic: Topic[Any]) -> _Binding:
         binding = self._bindings.get(topic.name)
         if binding is not None and binding.event is not topic.event:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,39 +10,28 @@ from streams.contracts.topics import prefixed
 from streams.engine import control
 from streams.engine.kafka.topics import topic_partitions
 from streams.operator.answers import dead_letters
+from streams.operator.answers.decision_options import (
+    DRY_RUN,
+    JSON,
+    REASON,
+    actor_option,
+    answer,
+)
 from streams.operator.answers.decoding import shown
 from streams.operator.answers.tooling import NotFound, as_json, codec_of, moment, tool_settings
+from streams.operator.dlq_edit import edit
 from streams.runtime.clock import now
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-REASON = click.option("--reason", required=True, help="Why; it is kept with the decision.")
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, do nothing.")
-JSON = click.option("--json", "json_wanted", is_flag=True, help="JSON on stdout.")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""
-
-
-def _actor(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--actor", default=_user, show_default="the login", help="Who decides.")(
-        command
-    )
 
 
 @click.group()
 def dlq() -> None:
-    """List, show, replay or drop dead letters.
+    """List, show, correct, replay or drop dead letters.
 
     \b
     lotgate dlq list --since 1d
     lotgate dlq show dlq.lotgate/0/17
     lotgate dlq replay dlq.lotgate/0/17 --reason "schema published"
+    lotgate dlq edit dlq.lotgate/0/17 --set limit=10 --reason "typo, confirmed by the laboratory"
     lotgate dlq fuse reset inventory.lot.events 2 --reason "new translator"
 
     Decisions are records of the group's control topic, with actor and reason; dead letters
@@ -55,13 +42,20 @@ def dlq() -> None:
 @dlq.command("list")
 @click.option("--since", help="From this age (90s, 10m, 2h, 1d) or ISO 8601 time on.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
+@click.option(
+    "--waiting",
+    is_flag=True,
+    help="Also say which are open and how many records wait behind each; reads the changelogs.",
+)
 @JSON
 @click.pass_context
-def list_letters(ctx: click.Context, *, since: str | None, limit: int, json_wanted: bool) -> None:
+def list_letters(
+    ctx: click.Context, *, since: str | None, limit: int, waiting: bool, json_wanted: bool
+) -> None:
     """List the newest dead letters of the worker and the connectors."""
     connection = tool_settings(ctx).connection()
     since_ms = int(moment(since, now()).timestamp() * 1000) if since else None
-    letters = dead_letters.listed(connection, since_ms, limit)
+    letters = dead_letters.listed(connection, since_ms, limit, waiting=waiting)
     if json_wanted:
         click.echo(as_json(letters))
         return
@@ -71,6 +65,9 @@ def list_letters(ctx: click.Context, *, since: str | None, limit: int, json_want
         click.echo(f"{letter.place}  {letter.at}  [{letter.code}] {letter.stage}")
         click.echo(f"  from {letter.came_from}  key={letter.key}")
         click.echo(f"  {letter.message}")
+        if letter.is_open is not None:
+            state = f"open, {letter.waiting} wait behind it" if letter.is_open else "closed"
+            click.echo(f"  {state}")
         if letter.decided:
             click.echo(f"  decided: {letter.decided}")
 
@@ -92,7 +89,7 @@ def show(ctx: click.Context, place: str, *, json_wanted: bool) -> None:
 @dlq.command("replay")
 @click.argument("place")
 @REASON
-@_actor
+@actor_option
 @click.option(
     "--value-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -118,13 +115,13 @@ def replay(  # noqa: PLR0913 - one parameter per option
     done = "nothing: dry run"
     if not dry_run:
         done = dead_letters.replay(connection, letter, actor=actor, reason=reason, value=value)
-    _answer("replay", place, actor, reason, done, json_wanted=json_wanted)
+    answer("replay", place, actor, reason, done, json_wanted=json_wanted)
 
 
 @dlq.command("drop")
 @click.argument("place")
 @REASON
-@_actor
+@actor_option
 @DRY_RUN
 @JSON
 @click.pass_context
@@ -137,7 +134,7 @@ def drop(
     done = "nothing: dry run"
     if not dry_run:
         done = dead_letters.drop(connection, letter, actor=actor, reason=reason)
-    _answer("drop", place, actor, reason, done, json_wanted=json_wanted)
+    answer("drop", place, actor, reason, done, json_wanted=json_wanted)
 
 
 @dlq.group("fuse")
@@ -149,7 +146,7 @@ def fuse() -> None:
 @click.argument("topic")
 @click.argument("partition", type=click.IntRange(0))
 @REASON
-@_actor
+@actor_option
 @DRY_RUN
 @JSON
 @click.pass_context
@@ -177,14 +174,7 @@ def reset(  # noqa: PLR0913 - one parameter per option
     if not dry_run:
         control.reset_fuse(connection, name, partition, actor=actor, reason=reason)
         done = f"{name}[{partition}] goes on when its worker runs"
-    _answer("fuse_reset", f"{name}/{partition}", actor, reason, done, json_wanted=json_wanted)
+    answer("fuse_reset", f"{name}/{partition}", actor, reason, done, json_wanted=json_wanted)
 
 
-def _answer(
-    kind: str, place: str, actor: str, reason: str, done: str, *, json_wanted: bool
-) -> None:
-    if json_wanted:
-        fields = {"decision": kind, "place": place, "actor": actor, "reason": reason, "done": done}
-        click.echo(as_json(fields))
-    else:
-        click.echo(f"{kind} of {place} by {actor}: {done}")
+dlq.add_command(edit)

@@ -50,7 +50,7 @@ def test_state_goes_up_and_never_down(broker: str, tmp_path: Path) -> None:
         everything = [*FIRST, *SECOND]
         lab.wait_consumed(len(everything))
         lab.stop(worker)
-        lab.codec.prepare([later.LATER.topic])
+        codec = job.codec(lab.connection, lab.folder / "registry.json")
         states, holds = oracle(everything)
         found = [(hold.lot, hold.source_seq) for hold in lab.holds()]
         assert (sorted(found), len(set(found))) == (sorted(holds), len(found))
@@ -59,7 +59,7 @@ def test_state_goes_up_and_never_down(broker: str, tmp_path: Path) -> None:
             lot = key.decode()
             # What no rule has changed since keeps its bytes.
             assert (value == before.get(key)) == (lot not in touched)
-            state, expected = lab.codec.decode(later.LATER.topic, value), states[lot]
+            state, expected = codec.decode(later.LATER.topic, value), states[lot]
             assert (state.seq, state.n, state.failures, state.held) == (
                 expected.seq, expected.n, expected.fails, expected.held,
             )  # fmt: skip
@@ -81,8 +81,8 @@ def test_the_first_state_has_the_form_of_its_release(broker: str, tmp_path: Path
         lab.produce(FIRST[:50])
         lab.start(ENGINE_TEST_BUILD="2")
         lab.wait_consumed(50)
-        lab.codec.prepare([later.LATER.topic])
-        states = {key: lab.codec.decode(later.LATER.topic, v) for key, v in stored(lab).items()}
+        codec = job.codec(lab.connection, lab.folder / "registry.json")
+        states = {key: codec.decode(later.LATER.topic, v) for key, v in stored(lab).items()}
         assert {key.decode(): each.n for key, each in states.items()} == {
             lot: each.n for lot, each in oracle(FIRST[:50])[0].items()
         }

@@ -21,6 +21,9 @@ LONG_FILES: dict[str, str] = {
     "connectors/sources/postgres/log/link.py": (
         "one thread owns one connection; its states belong together"
     ),
+    "streams/contracts/codec.py": (
+        "what writes, reads and versions a topic's records shares one binding"
+    ),
     "streams/engine/cycle/engine.py": (
         "the cycle in order, with what follows a failure at each step"
     ),

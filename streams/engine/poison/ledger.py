@@ -111,6 +111,18 @@ class Ledger:
         entry = self._open.get(offset)
         return None if entry is None else int(entry["attempts"])
 
+    def open_attempts(self) -> dict[int, int]:
+        """Every open dead letter's offset, and how often it was tried."""
+        return {offset: int(entry["attempts"]) for offset, entry in self._open.items()}
+
+    def behind(self, offset: int) -> tuple[int, int]:
+        """How many records wait behind an open dead letter, and how many bytes they take."""
+        name = self._open[offset]["blocked"]
+        blocked = None if name is None else self.blocked.get(bytes.fromhex(name))
+        if blocked is None or blocked.head != offset:
+            return (0, 0)
+        return (len(blocked.waiting), sum(size for _, size in blocked.waiting))
+
     def close(self, offset: int, changes: Changes) -> bytes | None:
         """Forget a dead letter.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,14 @@ from streams.engine.kafka.topics import topic_partitions
 from streams.engine.kafka.transaction import Transaction
 from streams.errors import Misconfigured, Poison
 from streams.evidence.records import DEAD_LETTER_HEADERS, LARGEST, number, text
+from streams.operator.answers.ledgers import Ledgers
 from streams.operator.answers.tooling import NotFound, instant_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from streams.engine.kafka.records import Record
+    from streams.engine.poison.standing import Standing
     from streams.runtime.connection import KafkaConnection
 
 REDRIVEN = "lotgate-redriven"
@@ -46,6 +48,8 @@ class DeadLetter:
         code: Stable code of the error.
         message: What was wrong.
         decided: `replay by <actor>: <reason>` and the like; empty while nobody decided.
+        is_open: Whether its worker still counts it as open; None if that was not asked.
+        waiting: Records that wait behind it; None if that was not asked.
     """
 
     place: str
@@ -57,6 +61,8 @@ class DeadLetter:
     code: str
     message: str
     decided: str
+    is_open: bool | None = None
+    waiting: int | None = None
 
 
 def of_group(connection: KafkaConnection) -> dict[str, int]:
@@ -74,13 +80,16 @@ def worker_topic(connection: KafkaConnection) -> str:
     return prefixed(connection.prefix, dead_letters(connection.group))
 
 
-def listed(connection: KafkaConnection, since_ms: int | None, limit: int) -> list[DeadLetter]:
+def listed(
+    connection: KafkaConnection, since_ms: int | None, limit: int, *, waiting: bool = False
+) -> list[DeadLetter]:
     """List the newest dead letters of a group, oldest first.
 
     Args:
         connection: Where the broker is, and the group.
         since_ms: Only those written since, in milliseconds since 1970.
         limit: How many at most.
+        waiting: Also read the changelogs, for whether each is open and what waits behind it.
     """
     found = [
         record
@@ -91,7 +100,18 @@ def listed(connection: KafkaConnection, since_ms: int | None, limit: int) -> lis
     ]
     found.sort(key=lambda record: (record.timestamp_ms, record.topic, record.offset))
     decided = decisions(connection)
-    return [_listed(record, decided) for record in found[-limit:]]
+    letters = [_listed(record, decided) for record in found[-limit:]]
+    if not waiting:
+        return letters
+    ledgers = Ledgers(connection)
+    pairs = zip(letters, found[-limit:], strict=True)
+    return [_standing(letter, ledgers.of(record)) for letter, record in pairs]
+
+
+def _standing(letter: DeadLetter, found: Standing | None) -> DeadLetter:
+    return replace(
+        letter, is_open=found is not None, waiting=found.waiting if found is not None else 0
+    )
 
 
 def _listed(record: Record, decided: Mapping[Origin, str]) -> DeadLetter:
@@ -224,7 +244,7 @@ def replay(
     Raises:
         Misconfigured: It cannot be replayed, or actor or reason is empty.
     """
-    topic, partition, offset = _certain_origin(letter)
+    topic, partition, offset = certain_origin(letter)
     if letter.topic == worker_topic(connection):
         control.replay(connection, letter, actor=actor, reason=reason, value=value)
         return f"the owner of {topic}[{partition}] takes up offset {offset} again"
@@ -245,12 +265,12 @@ def drop(connection: KafkaConnection, letter: Record, *, actor: str, reason: str
     Returns:
         What was done, one sentence.
     """
-    topic, partition, offset = _certain_origin(letter)
+    topic, partition, offset = certain_origin(letter)
     control.drop(connection, letter, actor=actor, reason=reason)
     return f"{topic}[{partition}]@{offset} is given up; its bytes stay in {letter.topic}"
 
 
-def _certain_origin(letter: Record) -> Origin:
+def certain_origin(letter: Record) -> Origin:
     """Where a record lay that can be decided on.
 
     Raises:
