@@ -94,7 +94,9 @@ def decide(state: LotCount | None, event: Inspection) -> Verdict[LotCount]:
 def settings() -> EngineSettings:
     """Settings from the file that the test names."""
     given = orjson.loads(Path(os.environ["ENGINE_TEST_SETTINGS"]).read_bytes())
-    connection = KafkaConnection(given["bootstrap"], group=given["group"])
+    connection = KafkaConnection(
+        given["bootstrap"], group=given["group"], security=given.get("security", {})
+    )
     return EngineSettings(
         connection=connection,
         codec=lambda: codec(connection, Path(given["registry"]), given.get("codec_limit")),
@@ -102,6 +104,8 @@ def settings() -> EngineSettings:
         instance_id=os.environ.get("ENGINE_TEST_INSTANCE", "a"),
         build=os.environ.get("ENGINE_TEST_BUILD", "1"),
         session_timeout_ms=given.get("session_timeout_ms", 6_000),
+        group_protocol=given.get("group_protocol", "classic"),
+        standbys=given.get("standbys", 0),
         cycle_records=given.get("cycle_records", 500),
         fuse=FuseLimits(**given.get("fuse", {})),
         record_limit_bytes=given.get("record_limit_bytes", 2 * 1024 * 1024),
@@ -138,6 +142,8 @@ app.stage(
     dedupes_by_position=os.environ.get("ENGINE_TEST_DEDUPE", "1") == "1",
     name="lot-hold",
 )(decide)
+if os.environ.get("ENGINE_TEST_SECOND_INPUT"):
+    app.stage(HOLDS, store=LOTS, name="lot-other")(decide)
 
 if __name__ == "__main__":
     sys.exit(run_worker(app))

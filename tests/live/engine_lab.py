@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
 
 from streams.contracts.provisioning import (
     changelog_spec,
@@ -50,6 +57,7 @@ class Lab:
         self.codec = job.codec(self.connection, self.folder / "registry.json")
         self.codec.prepare([job.INSPECTIONS, job.HOLDS, job.LOTS.topic])
         self.log = self.folder / "worker.log"
+        self._admin: AdminClient | None = None
 
     def name(self, topic: Any) -> str:
         return str(topic.full_name("", self.group))
@@ -61,6 +69,15 @@ class Lab:
     @property
     def dead_letters(self) -> str:
         return f"dlq.{self.group}"
+
+    @property
+    def changelog(self) -> str:
+        return f"{self.group}-lots-changelog"
+
+    @property
+    def admin(self) -> AdminClient:
+        self._admin = self._admin or AdminClient({"bootstrap.servers": self.bootstrap})
+        return self._admin
 
     def provision(self, partitions: int = PARTITIONS) -> None:
         specs = [
@@ -172,6 +189,17 @@ class Lab:
             return -1
         finally:
             consumer.close()
+
+    def position(self, partition: int) -> int | None:
+        """The group's position in a partition of the input; None if it has none."""
+        wanted = [ConsumerGroupTopicPartitions(self.group, [self._input(partition)])]
+        for answer in self.admin.list_consumer_group_offsets(wanted).values():
+            (found,) = answer.result().topic_partitions
+            return found.offset if found.offset >= 0 else None
+        raise AssertionError("no answer")
+
+    def _input(self, partition: int) -> TopicPartition:
+        return TopicPartition(self.inspections, partition)
 
     def wait(
         self, condition: Callable[[], bool], what: str, seconds: float = 40, pause: float = 0.1

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from localstack import Stack
 
 SECURED = "SECURED"
-USER = "worker"
-PASSWORD = "not-a-secret"  # noqa: S105 - of a broker that lives as long as one test
+USERS = ("complete", "no-topic", "no-write", "no-group", "no-transactions")
+PASSWORD = "not-a-secret"
 
 QUICK_SESSIONS = {
     # The session of a member under the new protocol is the broker's; its least is 45 s by default.
@@ -33,8 +33,9 @@ ACCESS_CONTROL = {
     "allow.everyone.if.no.acl.found": "false",
     "sasl.enabled.mechanisms": "PLAIN",
     f"listener.name.{SECURED.lower()}.plain.sasl.jaas.config": (
-        "org.apache.kafka.common.security.plain.PlainLoginModule required"
-        f' user_{USER}="{PASSWORD}";'
+        "org.apache.kafka.common.security.plain.PlainLoginModule required "
+        + " ".join(f'user_{name}="{PASSWORD}"' for name in USERS)
+        + ";"
     ),
 }
 
@@ -77,11 +78,11 @@ def _with_secured_listener(written: str, port: int) -> dict[str, str]:
     }
 
 
-def security() -> dict[str, str]:
+def security(user: str) -> dict[str, str]:
     """What a client needs to come in through the secured listener."""
     return {
         "security.protocol": "SASL_PLAINTEXT",
         "sasl.mechanism": "PLAIN",
-        "sasl.username": USER,
+        "sasl.username": user,
         "sasl.password": PASSWORD,
     }

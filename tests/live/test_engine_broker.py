@@ -109,7 +109,7 @@ def test_preflight_refuses_too_few_copies_and_too_long_transactions(broker: str)
     assert "set transaction.max.timeout.ms=3600000" in told
 
 
-def test_a_worker_refuses_a_changelog_unlike_its_input(broker: str, tmp_path: Path) -> None:
+def test_a_worker_refuses_topics_that_are_wrong_or_missing(broker: str, tmp_path: Path) -> None:
     with borrowed(broker, tmp_path, group=f"uneven-{next(NUMBERS)}") as lab:
         # The group that the worker is told of has topics of its own making.
         group = lab.changes["group"]
@@ -123,7 +123,6 @@ def test_a_worker_refuses_a_changelog_unlike_its_input(broker: str, tmp_path: Pa
         )
         assert lab.start().wait(30) == ExitCode.PREFLIGHT
         told = lab.tail()
-        assert f"{group}-lots-changelog has 3 partitions, its input" in told
         assert "set cleanup.policy=compact" in told
         assert f"topic {group}-holds is missing" in told
         assert f"topic dlq.{group} is missing" in told

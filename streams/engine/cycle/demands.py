@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from streams.contracts.provisioning import (
@@ -58,11 +59,27 @@ def checked(stages: Mapping[str, Stage], settings: EngineSettings) -> dict[str, 
         connection,
         specs,
         transaction_timeout_ms=settings.transaction_timeout_ms,
+        rights=_rights(stages, settings),
     )
     for name, other in same.items():
         if facts[name].partitions != facts[other].partitions:
             raise repartitioned(other, facts[other].partitions, name, facts[name].partitions)
     return facts
+
+
+def _rights(stages: Mapping[str, Stage], settings: EngineSettings) -> dict[str, set[str]]:
+    """What the worker's user must be allowed to do with each topic."""
+    connection = settings.connection
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, stage in stages.items():
+        found[name].add("READ")
+        log = changelog_spec(stage.store_name, 1, connection).name
+        found[log] |= {"READ", "WRITE"}
+        for topic in stage.emits:
+            found[topic.full_name(connection.prefix, connection.group)].add("WRITE")
+    found[control_spec(connection).name].add("READ")
+    found[dead_letter_spec(connection.group, connection).name].add("WRITE")
+    return found
 
 
 def repartitioned(topic: str, count: int, changelog: str, wanted: int) -> Repartitioned:

@@ -36,12 +36,15 @@ class TopicFacts:
         partitions: Number of partitions.
         replicas: Copies of the first partition.
         config: The topic's settings, by the broker's names.
+        rights: What this user may do with it (`READ`, `WRITE`, …); None when the broker does not
+            say.
     """
 
     topic_id: str
     partitions: int
     replicas: int
     config: Mapping[str, str]
+    rights: frozenset[str] | None = None
 
     def number(self, name: str, default: int) -> int:
         """A setting as a number."""
@@ -60,7 +63,9 @@ def describe(connection: KafkaConnection, names: Iterable[str]) -> dict[str, Top
     if not wanted:
         return {}
     found: dict[str, Any] = {}
-    answers = admin.describe_topics(TopicCollection(wanted), request_timeout=WAIT_S)
+    answers = admin.describe_topics(
+        TopicCollection(wanted), include_authorized_operations=True, request_timeout=WAIT_S
+    )
     for name, answer in answers.items():
         try:
             found[name] = answer.result()
@@ -74,9 +79,14 @@ def describe(connection: KafkaConnection, names: Iterable[str]) -> dict[str, Top
             partitions=len(topic.partitions),
             replicas=len(topic.partitions[0].replicas),
             config=configs.get(name, {}),
+            rights=_rights(topic.authorized_operations),
         )
         for name, topic in found.items()
     }
+
+
+def _rights(operations: Iterable[Any] | None) -> frozenset[str] | None:
+    return None if operations is None else frozenset(each.name for each in operations)
 
 
 def provision(
@@ -147,6 +157,7 @@ def preflight(
     specs: Sequence[TopicSpec],
     *,
     transaction_timeout_ms: int = clients.TRANSACTION_TIMEOUT_MS,
+    rights: Mapping[str, Iterable[str]] | None = None,
 ) -> dict[str, TopicFacts]:
     """Refuse to start on a broker that would lose or refuse our records.
 
@@ -154,6 +165,7 @@ def preflight(
         connection: Where the broker is, and the least replication that is demanded.
         specs: The topics this process reads or writes, with the settings that it relies on.
         transaction_timeout_ms: The time-out its transactions ask for.
+        rights: What this user must be allowed to do, by topic: `READ`, `WRITE`.
 
     Returns:
         The topics as they are.
@@ -166,6 +178,8 @@ def preflight(
     wrong: list[str] = []
     for spec in specs:
         wrong += _wrong_topic(spec, found.get(spec.name), connection)
+    for name, needed in (rights or {}).items():
+        wrong += _wrong_rights(name, needed, found.get(name))
     wrong += _wrong_timeout(connection, transaction_timeout_ms)
     if wrong:
         raise Misconfigured(
@@ -175,6 +189,16 @@ def preflight(
             advice="change what is named, then start again",
         )
     return found
+
+
+def _wrong_rights(name: str, needed: Iterable[str], facts: TopicFacts | None) -> list[str]:
+    if facts is None or facts.rights is None:
+        return []
+    return [
+        f"this user may not {right} topic {name}: grant {right} on topic {name}"
+        for right in sorted(needed)
+        if right not in facts.rights
+    ]
 
 
 def _wrong_topic(
@@ -234,7 +258,12 @@ def _wrong_timeout(connection: KafkaConnection, wanted_ms: int) -> list[str]:
     except KafkaException as failure:
         raise judged(failure, "asking for the brokers") from failure
     resources = [ConfigResource(ResourceType.BROKER, str(broker)) for broker in brokers]
-    for broker, config in _configs(admin, resources[:1]).items():
+    try:
+        known = _configs(admin, resources[:1])
+    except Misconfigured:
+        # A user that may see topics only. The broker's own refusal says the same a little later.
+        return []
+    for broker, config in known.items():
         most = int(config.get("transaction.max.timeout.ms", wanted_ms))
         if most < wanted_ms:
             sentence = (
@@ -246,7 +275,12 @@ def _wrong_timeout(connection: KafkaConnection, wanted_ms: int) -> list[str]:
 
 
 def _configs(admin: AdminClient, resources: list[ConfigResource]) -> dict[str, dict[str, str]]:
-    """Settings by resource name; none for a resource that may not be described."""
+    """Settings by resource name.
+
+    Raises:
+        Misconfigured: The right to describe them is missing.
+        Transient: The broker does not answer.
+    """
     if not resources:
         return {}
     settings: dict[str, dict[str, str]] = {}

@@ -43,6 +43,18 @@ DENIED: Final = frozenset(
     }
 )
 
+RIGHTS: Final = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: (
+        "grant this user DESCRIBE, DESCRIBE_CONFIGS and READ or WRITE on the topic"
+    ),
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "grant this user READ on the group",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: (
+        "grant this user WRITE and DESCRIBE on the transactional id"
+    ),
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "grant this user the right on the cluster",
+}
+"""What to grant, by the broker's error."""
+
 
 class Fenced(LotgateError):
     """Another process holds this identity; this one must end and write nothing more."""
@@ -114,7 +126,8 @@ def judged(failure: KafkaException, what: str) -> LotgateError:
         return Misconfigured(
             f"{what} was denied: {error.str()}",
             code="denied",
-            advice="grant this user the right on the topic, group or transactional id",
+            kept="nothing was read or written",
+            advice=RIGHTS.get(error.code(), "look at the user's name and password"),
         )
     if error.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
         return Misconfigured(
