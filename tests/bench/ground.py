@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not declared as exported
+    AdminClient,
+    NewTopic,
+    OffsetSpec,
+)
 from localstack import Stack
 from localstack.layout import REPOSITORY
 
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 PARTITIONS = 4
+TOPIC_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -33,23 +39,29 @@ class Ground:
         registry_url: The schema registry.
         broker_pid: The broker's process, for its CPU seconds.
         folder: For the runs' data and logs; removed at the end.
+        admin: A client for topics, groups and positions.
     """
 
     bootstrap: str
     registry_url: str
     broker_pid: int
     folder: Path
-
-    @property
-    def admin(self) -> AdminClient:
-        """A client for topics and groups."""
-        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+    admin: AdminClient
 
     def make_topic(self, name: str, **config: str) -> str:
         """Create a topic of four partitions."""
-        made = self.admin.create_topics([NewTopic(name, PARTITIONS, 1, config=config)])
-        made[name].result(30)
-        return name
+        self.admin.create_topics([NewTopic(name, PARTITIONS, 1, config=config)])[name].result(30)
+        deadline = time.monotonic() + TOPIC_S
+        while True:
+            try:
+                self.ends(name)
+            except KafkaException:
+                # Its partitions have no leader yet.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return name
 
     def schema_id(self, topic: str) -> int:
         """The registered id of a topic's values."""
@@ -91,14 +103,11 @@ class Ground:
 
     def ends(self, topic: str) -> list[int]:
         """The next offset of each partition."""
-        consumer = self._reader()
-        try:
-            return [
-                consumer.get_watermark_offsets(TopicPartition(topic, number), 10)[1]
-                for number in range(PARTITIONS)
-            ]
-        finally:
-            consumer.close()
+        latest: Any = OffsetSpec
+        wanted = {TopicPartition(topic, n): latest.latest() for n in range(PARTITIONS)}
+        answers = self.admin.list_offsets(wanted, request_timeout=30)
+        found = {each.partition: answer.result(30).offset for each, answer in answers.items()}
+        return [found[number] for number in range(PARTITIONS)]
 
     def values(self, topic: str, since: list[int]) -> Iterator[bytes]:
         """Every committed value from these offsets on."""
@@ -149,7 +158,9 @@ def lent() -> Iterator[Ground]:
             broker = stack.process("broker").identity()
             if broker is None:
                 raise RuntimeError("the broker does not run")
-            yield Ground(addresses.bootstrap, addresses.registry_url, broker.pid, folder)
+            bootstrap = addresses.bootstrap
+            admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+            yield Ground(bootstrap, addresses.registry_url, broker.pid, folder, admin)
         finally:
             stack.down()
 

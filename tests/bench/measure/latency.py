@@ -87,7 +87,7 @@ def pace(bootstrap: str, topic: str, schema_id: int, stop: Event, sent: Any) -> 
             "bootstrap.servers": bootstrap,
             "partitioner": "murmur2_random",
             "enable.idempotence": True,
-            "linger.ms": 0,
+            "linger.ms": 1,
             "log_level": 0,
         }
     )
@@ -112,7 +112,8 @@ def pace(bootstrap: str, topic: str, schema_id: int, stop: Event, sent: Any) -> 
 class Receiver:
     """Reads committed holds and notes when each came."""
 
-    def __init__(self, ground: Ground, topic: str) -> None:
+    def __init__(self, ground: Ground, topic: str, schema: dict[str, Any]) -> None:
+        self._wire = job.Wire(schema, 0)
         self._consumer = Consumer(
             {
                 "bootstrap.servers": ground.bootstrap,
@@ -143,10 +144,9 @@ class Receiver:
     def close(self) -> dict[int, int]:
         """When each hold came first, by the position of the record that caused it."""
         self._consumer.close()
-        wire = job.Wire(job.HOLD, 0)
         times: dict[int, int] = {}
         for at, value in self.came:
-            times.setdefault(wire.decode(value)["source_seq"], at)
+            times.setdefault(self._wire.decode(value)["source_seq"], at)
         return times
 
 
@@ -164,13 +164,15 @@ def measured(
         ground: Where they run.
         source: Their input.
         target: Their output.
-        workers: They themselves.
+        workers: They themselves; none to measure the broker and the clients alone, with the input
+            as output.
         seconds: Of measuring, after the first hold came and the warm-up passed.
 
     Raises:
         RuntimeError: No hold came, or a worker ended.
     """
-    receiver = Receiver(ground, target)
+    schema = job.HOLD if workers else job.INSPECTION
+    receiver = Receiver(ground, target, schema)
     context = multiprocessing.get_context("spawn")
     stop, sent = context.Event(), context.Queue()
     schema_id = ground.schema_id(source)

@@ -90,9 +90,9 @@ def threads(root: int) -> dict[str, float]:
                 continue
             name = thread.name
             if int(task.name) == pid:
-                name = f"main {pid}" if pid != root else "main"
+                name = "main" if pid == root else "child's main"
             elif name == process.name:
                 unnamed += 1
-                name = f"python thread {unnamed}"
+                name = f"{process.name} thread {unnamed}"
             found[name] = found.get(name, 0.0) + thread.own_s
     return found

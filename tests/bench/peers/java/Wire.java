@@ -1,0 +1,113 @@
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import org.apache.avro.Schema;
+import org.apache.avro.generic.GenericDatumReader;
+import org.apache.avro.generic.GenericRecord;
+import org.apache.avro.io.BinaryDecoder;
+import org.apache.avro.io.BinaryEncoder;
+import org.apache.avro.io.DecoderFactory;
+import org.apache.avro.io.EncoderFactory;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.serialization.Serializer;
+
+/**
+ * Records as bytes. The event is read whole by Avro's own reader; state and hold, which have few
+ * fields, are written field by field: cheaper than any general writer.
+ */
+final class Wire {
+    private static final int FRAME = 5;
+
+    private Wire() {}
+
+    private interface Body {
+        void write(BinaryEncoder encoder) throws IOException;
+    }
+
+    /** Reuses its buffers; each stream thread has one of its own. */
+    private static final class Scratch {
+        private final ByteArrayOutputStream bytes = new ByteArrayOutputStream(128);
+        private BinaryEncoder encoder;
+        private BinaryDecoder decoder;
+
+        BinaryDecoder reading(byte[] data, int from) {
+            decoder = DecoderFactory.get().binaryDecoder(data, from, data.length - from, decoder);
+            return decoder;
+        }
+
+        byte[] written(byte[] frame, Body body) {
+            try {
+                bytes.reset();
+                bytes.write(frame);
+                encoder = EncoderFactory.get().directBinaryEncoder(bytes, encoder);
+                body.write(encoder);
+                return bytes.toByteArray();
+            } catch (IOException failure) {
+                throw new UncheckedIOException(failure);
+            }
+        }
+    }
+
+    private static final ThreadLocal<Scratch> SCRATCH = ThreadLocal.withInitial(Scratch::new);
+
+    static Deserializer<GenericRecord> events(Schema schema) {
+        GenericDatumReader<GenericRecord> reader = new GenericDatumReader<>(schema);
+        return (topic, data) -> {
+            try {
+                return reader.read(null, SCRATCH.get().reading(data, FRAME));
+            } catch (IOException failure) {
+                throw new UncheckedIOException(failure);
+            }
+        };
+    }
+
+    static Serde<LotHold.LotState> states() {
+        byte[] none = {};
+        Serializer<LotHold.LotState> write =
+                (topic, state) ->
+                        state == null
+                                ? null
+                                : SCRATCH.get()
+                                        .written(
+                                                none,
+                                                encoder -> {
+                                                    encoder.writeLong(state.seq());
+                                                    encoder.writeLong(state.n());
+                                                    encoder.writeLong(state.fails());
+                                                    encoder.writeBoolean(state.held());
+                                                });
+        Deserializer<LotHold.LotState> read =
+                (topic, data) -> {
+                    if (data == null) {
+                        return null;
+                    }
+                    try {
+                        BinaryDecoder decoder = SCRATCH.get().reading(data, 0);
+                        return new LotHold.LotState(
+                                decoder.readLong(),
+                                decoder.readLong(),
+                                decoder.readLong(),
+                                decoder.readBoolean());
+                    } catch (IOException failure) {
+                        throw new UncheckedIOException(failure);
+                    }
+                };
+        return Serdes.serdeFrom(write, read);
+    }
+
+    static Serializer<LotHold.HoldRequested> holds(int id) {
+        byte[] frame = ByteBuffer.allocate(FRAME).put((byte) 0).putInt(id).array();
+        return (topic, hold) ->
+                SCRATCH.get()
+                        .written(
+                                frame,
+                                encoder -> {
+                                    encoder.writeString(hold.lot());
+                                    encoder.writeLong(hold.fails());
+                                    encoder.writeLong(hold.sourceSeq());
+                                });
+    }
+}
