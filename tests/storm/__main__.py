@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +22,8 @@ def main() -> int:
     parser.add_argument("--brokers", type=int, choices=(1, 3), help="drawn by the seed if absent")
     parser.add_argument("--rate", type=float, default=250, help="input records per second")
     given = parser.parse_args()
+    # What was started is ended also when the storm is.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     folder = Path(tempfile.mkdtemp(prefix="lotgate-storm-"))
     line = run_storm(
         given.seed,

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from streams.contracts.codec import Form
 from streams.contracts.topics import Topic
 from streams.engine import EngineSettings, Lotgate, Store, run_worker
 from streams.errors import Poison
@@ -37,6 +38,9 @@ class Plain:
 
     def prepare(self, topics: Iterable[Topic[Any]]) -> None:
         """Nothing is needed."""
+
+    def form(self, topic: Topic[Any]) -> Form:
+        return Form(topic.event.__name__, 1, "json")
 
     def encode(self, topic: Topic[Any], event: Any) -> bytes:  # noqa: ARG002
         return orjson.dumps(event)
@@ -70,6 +74,8 @@ def settings() -> EngineSettings:
         session_timeout_ms=given["session_timeout_ms"],
         transaction_timeout_ms=given["transaction_timeout_ms"],
         cycle_records=given["cycle_records"],
+        # No process above: what is killed and stands still is the worker itself.
+        watchdog_s=0,
         clock=stepped(Path(given["clock"])),
         fault=os.environ["LOTGATE_FAULT"],
     )
@@ -83,5 +89,6 @@ if __name__ == "__main__":
     logging.basicConfig(
         level=logging.INFO, format=f"%(asctime)s {os.getpid()} %(levelname)s %(name)s %(message)s"
     )
-    logging.getLogger("faust").setLevel(logging.WARNING)
+    for name in ("faust", "mode"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     sys.exit(run_worker(app))

@@ -202,7 +202,7 @@ def _line(
     disks: int,
 ) -> dict[str, Any]:
     tally, hit = storm.workers.tally, hits(storm)
-    stops = sum(tally.exits[code] for code in NAMED_STOPS)
+    stops = tally.unforeseen + sum(tally.exits[code] for code in NAMED_STOPS)
     counters = judgement.counters()
     bad = any(counters.values()) or stops or storm.feeder.failed or not quiet
     return {
@@ -217,7 +217,7 @@ def _line(
         "disks_compared": disks,
         "runs_of_workers": len(storm.workers.traces),
         "exits": {str(code): count for code, count in sorted(tally.exits.items())},
-        "named_stops": stops,
+        "wrong_exits": stops,
         "is_quiet": quiet,
         "nemeses": storm.done,
     }

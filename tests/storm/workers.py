@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from streams.engine import ExitCode
 from tests.storm.trace import Trace
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,14 @@ class Tally:
     kills_in_open_transaction: int = 0
     kills_between_commit_and_write: int = 0
     exits: Counter[int] = field(default_factory=Counter)
+    unforeseen: int = 0
+    """Ends that the engine has no name for, a full disk apart, and crashes."""
+    is_disk_full: bool = False
+
+    def ended(self, code: int) -> None:
+        self.exits[code] += 1
+        nameless = code in (1, ExitCode.UNFORESEEN) and not self.is_disk_full
+        self.unforeseen += nameless or code < 0
 
 
 class Workers:
@@ -126,8 +135,12 @@ class Workers:
             self._wanted[name] = False
             run = self.runs[name]
         run.send(signal.SIGTERM)
-        code = run.process.wait(STOP_S)
-        self.tally.exits[code] += 1
+        try:
+            code = run.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            run.send(signal.SIGKILL)
+            code = run.process.wait(STOP_S)
+        self.tally.ended(code)
         return code
 
     def step_clock(self, name: str, seconds: float) -> None:
@@ -170,7 +183,7 @@ class Workers:
                     code = self.runs[name].process.poll()
                     if code is not None:
                         if code != -signal.SIGKILL:
-                            self.tally.exits[code] += 1
+                            self.tally.ended(code)
                         self._start(name)
 
     def _start(self, name: str) -> None:
