@@ -142,6 +142,12 @@ class View(Protocol[S]):
         ...
 
 
+def _named(function: object, version: str) -> str:
+    called = getattr(function, "__qualname__", type(function).__qualname__)
+    where = getattr(function, "__module__", "") or ""
+    return f"{where}:{called}" + (f"@{version}" if version else "")
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage: an input topic, a pure rule, what it may emit, and perhaps a store.
@@ -157,6 +163,7 @@ class Stage:
             its dead letter; otherwise a replay would be dropped as old.
         due: What happens when a timer is due: `due(state, timer, now_us) -> Verdict`, or with
             scope `partition` `due(view, timer, now_us) -> tuple of events`. None: no timers.
+            It may set timers too; one that is due already fires in the next cycle.
         version: Version of the rule, for dead letters; empty for none.
     """
 
@@ -172,15 +179,24 @@ class Stage:
     routes: dict[type[Any], Topic[Any]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.due is not None and self.store is None:
+            raise Misconfigured(
+                f"stage {self.name} has `due` and no store: its timers would have no place",
+                code="timers_without_store",
+                advice=f"give stage {self.name} a store, or take its due= away",
+            )
         for topic in self.emits:
             self.routes.setdefault(topic.event, topic)
 
     @property
     def rule_name(self) -> str:
         """The rule as dead letters name it: `module:name`, and `@version` if it has one."""
-        called = getattr(self.rule, "__qualname__", type(self.rule).__qualname__)
-        where = getattr(self.rule, "__module__", "") or ""
-        return f"{where}:{called}" + (f"@{self.version}" if self.version else "")
+        return _named(self.rule, self.version)
+
+    @property
+    def due_name(self) -> str:
+        """What fires the stage's timers, in the same form."""
+        return _named(self.due, self.version)
 
     @property
     def reader(self) -> str:

@@ -12,7 +12,24 @@ S = TypeVar("S")
 class Timer:
     """Something that is to happen to a key at a time, once, unless it is cancelled before.
 
-    A key has at most one timer of a name: setting it again replaces the one before.
+    A key has at most one timer of a name: setting it again replaces the one before. It fires in
+    the first cycle at or after its due time, also when no event arrives, and once, whoever dies;
+    several that are due fire in order of due time, key and name. After a downtime it fires late:
+    `due` is given both the timer and the time that it is. While its key waits behind a dead
+    letter, it waits too.
+
+    Example::
+
+        def received(state: Lot | None, event: Receipt) -> Verdict[Lot]:
+            due_us = event.received_us + 72 * HOUR_US
+            return Verdict(Lot(open=True), timers=(Timer("inspection", due_us),))
+
+        def overdue(state: Lot, timer: Timer, now_us: int) -> Verdict[Lot]:
+            return Verdict(state, (Escalated(timer.key, late_us=now_us - timer.due_us),))
+
+        app.stage(RECEIPTS, store=LOTS, emits=(ESCALATIONS,), due=overdue)(received)
+
+    An inspection's result then cancels it: `Verdict(state, timers=(Timer("inspection", None),))`.
 
     Attributes:
         name: What it is for, within its key.

@@ -30,7 +30,7 @@ from streams.engine.timers.places import (
     read,
     read_aside,
 )
-from streams.errors import Poison
+from streams.errors import Misconfigured, Poison
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -265,14 +265,18 @@ STATES = Store("nothing", Nothing, SCHEMA)
 TIMED = Stage("timed", INPUT, print, STATES, due=print)
 
 
-@pytest.mark.parametrize(
-    "stage",
-    [Stage("plain", INPUT, print, STATES), Stage("stateless", INPUT, print, due=print)],
-    ids=["no due", "no store"],
-)
-def test_a_timer_without_due_or_store_is_a_mistake_in_the_program(stage: Stage) -> None:
-    with pytest.raises(UndeclaredTimer, match=f"stage {stage.name}"):
-        asked(stage, [Timer("late", 5)], b"L1")
+@pytest.mark.parametrize("store", [STATES, None], ids=["no due", "no store"])
+def test_a_timer_in_a_stage_without_due_is_a_mistake_in_the_program(
+    store: Store[Nothing] | None,
+) -> None:
+    with pytest.raises(UndeclaredTimer, match="stage plain"):
+        asked(Stage("plain", INPUT, print, store), [Timer("late", 5)], b"L1")
+
+
+def test_due_without_a_store_is_refused_where_it_is_declared() -> None:
+    with pytest.raises(Misconfigured, match="no place") as refused:
+        Stage("stateless", INPUT, print, due=print)
+    assert refused.value.code == "timers_without_store"
 
 
 @pytest.mark.parametrize(

@@ -41,13 +41,12 @@ def asked(stage: Stage, timers: Iterable[Timer], key: bytes | None) -> list[Aske
         key: The key that the rule saw; None for a rule that sees the whole partition.
 
     Raises:
-        UndeclaredTimer: The stage has no `due`, or no store.
+        UndeclaredTimer: The stage has no `due`.
         Poison: A timer has no usable due time or name, or is another key's.
     """
-    if stage.due is None or stage.store is None:
+    if stage.due is None:
         raise UndeclaredTimer(
-            f"the rule of stage {stage.name} asked for a timer, and the stage has no "
-            + ("`due`" if stage.due is None else "store to keep it in"),
+            f"the rule of stage {stage.name} asked for a timer, and the stage has no `due`",
             kept="the record was not consumed",
             advice=f"give stage {stage.name} a store and due=: what happens when a timer is due",
         )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from streams.engine.state.disk import user_key
 from streams.engine.timers.asked import KEY_ERRORS, asked
 from streams.engine.timers.evidence import as_record, headers
-from streams.errors import Misconfigured
 from streams.model.verdict import Timer
 
 if TYPE_CHECKING:
@@ -45,18 +44,9 @@ def bind_due(
 
     Returns:
         The function, None for a stage without timers.
-
-    Raises:
-        Misconfigured: The stage has `due` but no store.
     """
-    if stage.due is None:
+    if stage.due is None or table is None:
         return None
-    if table is None:
-        raise Misconfigured(
-            f"stage {stage.name} has `due` and no store: its timers would have no place",
-            code="timers_without_store",
-            advice=f"give stage {stage.name} a store, or take its due= away",
-        )
     make = _over_partition if stage.scope == "partition" else _over_key
     return make(stage, effects, table, pending, changes, partition)
 

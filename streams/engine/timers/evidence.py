@@ -45,9 +45,17 @@ def as_record(place: Place, now_us: int, position: int) -> StoredRecord:
     return StoredRecord(position, place.key, orjson.dumps(told), time=(1, now_us // 1_000))
 
 
-def story(place: Place, now_us: int) -> dict[str, str]:
-    """What the headers of a failed firing's dead letter say beside the usual."""
+def story(place: Place, now_us: int, due: str) -> dict[str, str]:
+    """What the headers of a failed firing's dead letter say beside the usual, or in its place.
+
+    Args:
+        place: The timer.
+        now_us: When it was to fire, microseconds since 1970.
+        due: Name of the function that failed.
+    """
     return {
+        "rule": due,
+        "schema": "",
         "scope": "timer",
         "timer": place.name,
         "timer-due": str(place.due_us),

@@ -167,7 +167,9 @@ class Firing:
             return error
         if emitted is not None:
             record = as_record(place, self._now_us, partition.position)
-            partition.emit(record, *emitted, also=story(place, self._now_us))
+            partition.emit(
+                record, *emitted, also=story(place, self._now_us, partition.stage.due_name)
+            )
         return None
 
     def _refuse_condemned(self, place: Place) -> None:
@@ -176,15 +178,16 @@ class Firing:
             raise error
 
     def _bury(self, place: Place, error: Exception, attempts: int, cause: str = "") -> None:
-        self._partition.letter(
-            as_record(place, self._now_us, self._partition.position),
+        partition = self._partition
+        partition.letter(
+            as_record(place, self._now_us, partition.position),
             error,
             attempts=attempts,
             cause=cause or f"timer {place.name}",
-            also=story(place, self._now_us),
+            also=story(place, self._now_us, partition.stage.due_name),
         )
         self._pending.fail(place, attempts)
-        self._partition.failed(error)
+        partition.failed(error)
 
 
 def _place(decision: Decision) -> Place:
