@@ -347,6 +347,8 @@ class Membership:
                 self._begin(key)
         self.moved = True
         self._is_counted = False
+        if partitions:
+            reach("assigned")
         consumer.incremental_assign([])
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

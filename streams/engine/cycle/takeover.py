@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from streams.engine.faults import reach
 from streams.engine.kafka.positions import Questions
 from streams.engine.state.feed import Feed
 from streams.engine.state.restore import Restore
@@ -250,6 +251,9 @@ class Takeovers:
     def _take(self, each: _Takeover, restore: Restore, messages: list[Any]) -> None:
         try:
             if restore.take(messages):
+                ended = messages[-1].error() is not None
+                if ended and each.end is not None and restore.position < each.end:
+                    reach("restore_waits_for_txn")
                 return
             log.warning(
                 "%s[%d] no longer has what its store is at: restoring anew", *each.changelog
@@ -271,6 +275,8 @@ class Takeovers:
             try:
                 if each.restore is not None:
                     each.restore.finish()
+                    if each.restore.records:
+                        reach("restored")
                 each.is_restored = True
             except Transient as trouble:
                 self._put_off(each, trouble)
