@@ -11,7 +11,8 @@ from streams.engine.faults import ENGINE_POINTS, arm
 from streams.engine.poison.fuse import FuseTripped
 from streams.engine.testing.deciding import Decided
 from streams.engine.testing.seen import Seen
-from streams.engine.testing.worker import MemoryEngine
+from streams.engine.testing.worker import MemoryEngine, let_go
+from streams.engine.timers.places import NEVER
 from streams.errors import Misconfigured, Transient
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class Crashed(BaseException):
 
 def _die(_: int) -> None:
     raise Crashed
+
+
+def _microseconds(seconds: float, minutes: float, hours: float, days: float) -> int:
+    return round((seconds + 60 * (minutes + 60 * (hours + 24 * days))) * 1_000_000)
 
 
 class Driver(Decided, Seen):
@@ -85,8 +90,9 @@ class Driver(Decided, Seen):
             return self._cycle()
         except Crashed:
             raise
-        except BaseException:
+        except BaseException as failure:
             self._end()
+            let_go(failure)
             raise
 
     def settle(self) -> None:
@@ -108,13 +114,33 @@ class Driver(Decided, Seen):
     def advance(
         self, *, seconds: float = 0.0, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0
     ) -> None:
-        """Move the clock on, then run cycles until there is nothing to do.
+        """Let time pass while the job runs: what was sent is done first, then timers fire.
+
+        Each timer fires at the instant at which it is due, so `now_us` and `due_us` are equal.
 
         Raises:
             LotgateError: As `settle`.
         """
-        total = seconds + 60 * (minutes + 60 * (hours + 24 * days))
-        self.now_us += round(total * 1_000_000)
+        end_us = self.now_us + _microseconds(seconds, minutes, hours, days)
+        self.settle()
+        while (next_us := self._next_due_us()) <= end_us:
+            self.now_us = max(self.now_us, next_us)
+            self.settle()
+        self.now_us = end_us
+        self.settle()
+
+    def outage(
+        self, *, seconds: float = 0.0, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0
+    ) -> None:
+        """Let time pass while nothing runs, then start anew: timers that were due fire late.
+
+        They fire in the order in which they were due, all with the same `now_us`.
+
+        Raises:
+            LotgateError: As `settle`.
+        """
+        self.restart()
+        self.now_us += _microseconds(seconds, minutes, hours, days)
         self.settle()
 
     def restart(
@@ -167,7 +193,8 @@ class Driver(Decided, Seen):
         arm(f"{at}:{nth}", _die)
         try:
             self.cycle()
-        except Crashed:
+        except Crashed as death:
+            let_go(death)
             if torn is not None and self._engine is not None:
                 self._engine.transaction.tear(torn)
             self.restart()
@@ -204,6 +231,12 @@ class Driver(Decided, Seen):
             engine.start()
             self._engine = engine
         return self._engine
+
+    def _next_due_us(self) -> int:
+        """When the next timer is due; what is due now has fired."""
+        partitions = self._alive().membership.active.values()
+        pending = [each.pending.next_us for each in partitions if each.stage.due is not None]
+        return min([NEVER, *pending])
 
     def _end(self) -> None:
         engine, self._engine = self._engine, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
 from streams.contracts.topics import changelog, prefixed
@@ -27,6 +28,13 @@ def changelog_name(settings: EngineSettings, stage: Stage) -> str:
     """Full name of a stage's changelog."""
     connection = settings.connection
     return prefixed(connection.prefix, changelog(connection.group, stage.store_name))
+
+
+def let_go(failure: BaseException | None) -> None:
+    """Let go of what a failure's frames hold: a reading of the store keeps its files locked."""
+    while failure is not None:
+        clear_frames(failure.__traceback__)
+        failure = failure.__cause__ or failure.__context__
 
 
 class MemoryMembership(Membership):
