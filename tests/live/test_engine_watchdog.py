@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import time
@@ -89,3 +90,93 @@ def test_a_rule_that_hangs_ends_with_a_dump_that_names_it(
         assert "watchdog_job.py" in told
         assert "exit 12: the worker hung and was killed" in told
         assert_exact(lab, EVENTS)
+
+
+@contextmanager
+def probed(lab: Lab, **env: str) -> Iterator[tuple[Any, int]]:
+    """A worker with probes, which has joined its group."""
+    port = free_port()
+    worker = lab.start(ENGINE_TEST_HEALTH=str(port), **env)
+    lab.wait(lambda: asked(port, "/startupz")[0] == 200, "the worker has started")
+    yield worker, port
+
+
+def test_a_cycle_that_stalls_is_told_and_then_ended(broker: str, tmp_path: Path) -> None:
+    """The thread of the cycle waits for ever in a call, while the event loop runs on."""
+    with (
+        watched(broker, tmp_path) as lab,
+        probed(lab, LOTGATE_FAULT="after_poll:40~600", ENGINE_TEST_CALL="1") as (worker, port),
+    ):
+        lab.wait(lambda: asked(port, "/livez")[0] == 503, "the stall is told", pause=0.2)
+        assert worker.poll() is None, "probes should know before the end"
+        (reason,) = asked(port, "/livez")[1]["reasons"]
+        assert reason.startswith("polling or restoring for ")
+        assert worker.wait(30) == ExitCode.WATCHDOG
+        told = lab.tail()
+        assert "in reach" in told
+        assert "in poll" in told
+        assert "exit 12: polling or restoring for " in told
+
+
+def test_a_worker_that_gets_nothing_of_what_there_is_ends(broker: str, tmp_path: Path) -> None:
+    with watched(broker, tmp_path) as lab, probed(lab) as (worker, port):
+        lab.produce(EVENTS)
+        lab.wait_consumed(len(EVENTS))
+        lab.produce([replace(EVENTS[0], source_seq=9_999, note="deaf")])
+        lab.wait_consumed(len(EVENTS) + 1)
+        time.sleep(1.5 * LIMIT_S)
+        assert asked(port, "/livez")[0] == 200, "nothing to read is no fault"
+        lab.produce(inspections(50, start=20_000))
+        assert worker.wait(40) == ExitCode.WATCHDOG
+        assert f"{lab.inspections}[" in lab.tail()
+        assert "] stands at " in lab.tail()
+
+
+def test_a_broker_that_does_not_answer_is_no_hang(
+    broker: str, stack: Stack, tmp_path: Path
+) -> None:
+    with watched(broker, tmp_path, cycle_records=20) as lab, probed(lab) as (worker, port):
+        lab.produce(EVENTS[:150])
+        lab.wait_consumed(20)
+        (pid,) = [part.pid for part in stack.status() if part.name == "broker" and part.pid]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            until = time.monotonic() + 3 * LIMIT_S
+            while time.monotonic() < until:
+                assert asked(port, "/livez")[0] == 200
+                assert worker.poll() is None
+                time.sleep(0.5)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        lab.produce(EVENTS[150:])
+        lab.wait_consumed(len(EVENTS), seconds=60)
+        assert_exact(lab, EVENTS)
+
+
+def test_readiness_follows_the_restore(broker: str, tmp_path: Path) -> None:
+    with watched(broker, tmp_path) as lab:
+        first = lab.start()
+        lab.produce(EVENTS)
+        lab.wait_consumed(len(EVENTS))
+        assert lab.stop(first) == 0
+        shutil.rmtree(tmp_path / "data-a")
+        with probed(lab, LOTGATE_FAULT="in_restore:1~2") as (worker, port):
+            status, body = asked(port, "/readyz?verbose")
+            assert status == 503
+            lab.wait(lambda: bool(asked(port, "/readyz?verbose")[1]["restoring"]), "restoring")
+            body = asked(port, "/readyz?verbose")[1]
+            assert any(why.startswith("not restored yet: ") for why in body["reasons"]["ready"])
+            assert set(body["restoring"]) <= set(body["assigned"])
+            assert asked(port, "/livez")[0] == 200
+            lab.wait(lambda: asked(port, "/readyz")[0] == 200, "ready")
+            body = asked(port, "/readyz?verbose")[1]
+            assert (body["restoring"], body["unassigned"]) == ([], False)
+            assert len(body["assigned"]) == 2
+            lab.wait(
+                lambda: sorted(asked(port, "/readyz?verbose")[1]["lag"]) == body["assigned"],
+                "the lag of each partition",
+            )
+            assert asked(port, "/version")[1] == {"version": "1"}
+            assert asked(port, "/else")[0] == 404
+            assert lab.stop(worker) == 0
+            assert asked(port, "/livez")[0] == 0

@@ -9,6 +9,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from confluent_kafka import TopicPartition
+
 from streams.engine import EngineSettings, Lotgate, Verdict, run_worker
 from tests.live import engine_job as job
 
@@ -28,6 +30,10 @@ def decide(state: LotCount | None, event: Inspection) -> Verdict[LotCount]:
         backtrack("b")
     if event.note == "sleep":
         time.sleep(600)
+    if event.note == "deaf":
+        # Behind the engine's back: from now on its consumer fetches nothing.
+        member = app.engine.membership._member
+        member.pause([TopicPartition(*key) for key in app.engine.membership.owned])
     return job.decide(state, event)
 
 

@@ -1,8 +1,9 @@
 """Whether every consumed partition moves while there is something to read. Pure.
 
-An end offset beyond the position proves nothing by itself: transactions leave markers at the end
-of a partition that nobody reads. So a partition that stands still before its end is a suspect, and
-a reading of its own tells whether there is a record.
+The consumer's own idea of a partition's end is as old as its last fetch, and a fetcher that stopped
+fetches nothing; so of a partition that stands still the broker is asked. An end beyond the position
+proves nothing either: transactions leave markers there that nobody reads. Only a reading of its own
+tells whether there is a record.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ class Place:
 
     Attributes:
         position: The next offset that the cycle takes.
-        end: The end of the partition as the last fetch told it; -1 if none did.
-        since: When it last moved, or had nothing to read.
+        end: The end of the partition as far as it is known; -1 if it is not.
+        since: When it last moved, or was found to have nothing to read.
         empty_to: Nothing can be read before this offset: a reading found it out.
         is_stuck: A reading found a record that the cycle did not get.
     """
@@ -36,8 +37,12 @@ class Place:
 
     @property
     def lag(self) -> int:
-        """Offsets before the end, markers of transactions included."""
+        """Offsets before the end, markers of transactions included unless found out."""
         return max(0, self.end - max(self.position, self.empty_to))
+
+    def excuse(self, now: float) -> None:
+        """Count anew."""
+        self.since, self.is_stuck = now, False
 
 
 @dataclass(slots=True)
@@ -62,39 +67,22 @@ class Lags:
             place = self.places.get(key)
             if place is None or place.position != position:
                 place = Place(position, end, now, place.empty_to if place else -1)
-            place.end = end
-            if not place.lag:
-                place.since, place.is_stuck = now, False
+            place.end = max(place.end, end)
             kept[key] = place
         self.places = kept
 
-    def suspects(self, now: float, patience_s: float) -> list[tuple[TopicPartitionKey, Place]]:
-        """Partitions that stand still before their end, of which nobody knows yet why."""
-        return [
-            (key, place)
-            for key, place in self.places.items()
-            if place.lag and not place.is_stuck and now - place.since > patience_s
-        ]
+    def excuse(self, now: float) -> None:
+        """Count anew for all: the worker waits for somebody else, or was stopped itself."""
+        for place in list(self.places.values()):
+            place.excuse(now)
 
-    def proved(
-        self, key: TopicPartitionKey, suspect: Place, now: float, *, is_readable: bool | None
-    ) -> None:
-        """Take what a reading of a suspect found.
-
-        Args:
-            key: The partition.
-            suspect: As it was when the reading began; another by now means that it moved.
-            now: Monotonic seconds.
-            is_readable: Whether there is a record; None if the broker did not say.
-        """
-        if self.places.get(key) is not suspect:
-            return
-        if is_readable:
-            suspect.is_stuck = True
-            return
-        suspect.since = now
-        if is_readable is False:
-            suspect.empty_to = suspect.end
+    def suspects(self, now: float, patience_s: float) -> dict[TopicPartitionKey, Place]:
+        """Partitions that stand still, of which nobody knows yet why."""
+        return {
+            key: place
+            for key, place in list(self.places.items())
+            if not place.is_stuck and now - place.since > patience_s
+        }
 
     def stuck(self, now: float, patience_s: float = 0.0) -> list[str]:
         """Sentences about the partitions that do not move although there is something to read."""
@@ -104,3 +92,29 @@ class Lags:
             for (topic, number), place in list(self.places.items())
             if place.is_stuck and now - place.since > patience_s
         ]
+
+
+def judge(place: Place, end: int | None, now: float, *, is_readable: bool | None = None) -> bool:
+    """Take what was found out about a suspect.
+
+    Args:
+        place: The suspect.
+        end: Its end; None if the broker did not say.
+        now: Monotonic seconds.
+        is_readable: Whether a reading found a record; None if there was none yet, or no answer.
+
+    Returns:
+        Whether only a reading can tell more.
+    """
+    if end is None:
+        place.excuse(now)
+        return False
+    place.end = max(place.end, end)
+    if not place.lag or is_readable is False:
+        place.empty_to = place.end
+        place.excuse(now)
+        return False
+    if is_readable:
+        place.is_stuck = True
+        return False
+    return True

@@ -54,17 +54,22 @@ class Marks:
         """
         self.phase, self.since, self.waits_s = phase, now, waits_s
 
-    def beat(self, now: float, pause_s: float) -> None:
+    def beat(self, now: float, pause_s: float) -> bool:
         """Say that the event loop runs.
 
         Args:
             now: Monotonic seconds.
             pause_s: How long the loop was to wait between two beats. One that comes far later
                 means that the whole process stood still, so that no phase can be blamed.
+
+        Returns:
+            Whether it came so late.
         """
-        if self.beaten and now - self.beaten > pause_s + max(1.0, pause_s):
+        is_late = bool(self.beaten) and now - self.beaten > pause_s + max(1.0, pause_s)
+        if is_late:
             self.since = max(self.since, now)
         self.beaten = now
+        return is_late
 
     def overdue(self, now: float, share: float = 1.0) -> str:
         """What takes too long.

@@ -40,6 +40,6 @@ def taken(engine: Engine) -> Picture:
         {key: (each.position, membership.end_of(key)) for key, each in active.items()},
         {key: len(each.ledger.blocked) for key, each in active.items() if each.ledger.blocked},
         {key: str(each.fuse.tripped) for key, each in active.items() if each.fuse.tripped},
-        getattr(membership, "progress", None),
-        getattr(membership, "waiting", ""),
+        membership.progress,
+        membership.waiting,
     )

@@ -1,50 +1,86 @@
-"""A look at a partition by a consumer of its own: is there anything to read?"""
+"""Asking the broker about partitions that stand still, apart from the cycle's own consumer."""
 
 from __future__ import annotations
 
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import KafkaException
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not declared as exported
+    AdminClient,
+    OffsetSpec,
+)
 
+from streams.engine.kafka import clients
 from streams.engine.kafka.reading import EOF, assigned
+from streams.engine.watch.lag import judge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from streams.engine.kafka.records import TopicPartitionKey
+    from streams.engine.watch.lag import Place
     from streams.runtime.connection import KafkaConnection
 
 WAIT_S: Final = 10.0
 
 
-def is_readable(
-    connection: KafkaConnection, key: TopicPartitionKey, position: int, wait_s: float = WAIT_S
-) -> bool | None:
-    """Whether a committed record stands at or after a position.
+class Inquiry:
+    """Finds out why partitions stand still. It waits for the broker, so it has its own thread."""
 
-    Args:
-        connection: Where the broker is.
-        key: Topic and partition.
-        position: Where to begin.
-        wait_s: Longest wait.
+    def __init__(self, connection: KafkaConnection) -> None:
+        self._connection = connection
+        self._admin: AdminClient | None = None
 
-    Returns:
-        None if the broker did not say: it is away, or the offset is out of its range, which is
-        the cycle's own to find.
-    """
-    until = monotonic() + wait_s
-    try:
-        consumer = assigned(connection, *key, position)
-    except KafkaException:
-        return None
-    try:
-        while monotonic() < until:
-            message = consumer.poll(0.2)
-            if message is None:
+    def into(self, suspects: Mapping[TopicPartitionKey, Place]) -> None:
+        """Find out about each suspect, and note it there.
+
+        A broker that does not answer excuses all of them.
+        """
+        ends = self._ends(suspects)
+        for key, place in suspects.items():
+            end, position = ends.get(key), place.position
+            if judge(place, end, monotonic()):
+                found = self._is_readable(key, position)
+                judge(place, end if found is not None else None, monotonic(), is_readable=found)
+
+    def _ends(self, keys: Iterable[TopicPartitionKey]) -> dict[TopicPartitionKey, int]:
+        """Last stable offsets: what lies behind an open transaction is nobody's to read."""
+        if self._admin is None:
+            self._admin = AdminClient(clients.base(self._connection))
+        answers = self._admin.list_offsets(
+            {TopicPartition(*key): OffsetSpec.latest() for key in keys},  # type: ignore[no-untyped-call]
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=WAIT_S,
+        )
+        found: dict[TopicPartitionKey, int] = {}
+        for where, answer in answers.items():
+            try:
+                found[where.topic, where.partition] = int(answer.result().offset)
+            except KafkaException:
                 continue
-            error = message.error()
-            if error is None:
-                return True
-            return False if error.code() == EOF else None
-        return None
-    finally:
-        consumer.close()
+        return found
+
+    def _is_readable(self, key: TopicPartitionKey, position: int) -> bool | None:
+        """Whether a record stands at or after a position.
+
+        None if the broker did not say, or if the offset is out of its range, which is the cycle's
+        own to find.
+        """
+        until = monotonic() + WAIT_S
+        try:
+            consumer = assigned(self._connection, *key, position)
+        except KafkaException:
+            return None
+        try:
+            while monotonic() < until:
+                message = consumer.poll(0.2)
+                if message is None:
+                    continue
+                error = message.error()
+                if error is None:
+                    return True
+                return False if error.code() == EOF else None
+            return None
+        finally:
+            consumer.close()

@@ -28,7 +28,7 @@ LATE_S = 1.0
 """The supervisor itself slept this much too long: it was stopped, or the machine is too busy."""
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,
              signal.SIGUSR2, signal.SIGCONT)  # fmt: skip
-LISTENED = {*PASSED_ON, signal.SIGCHLD}
+LISTENED = {*PASSED_ON, signal.SIGCHLD, signal.SIGALRM}
 
 
 class Patience:
@@ -87,10 +87,13 @@ def watch(pid: int, beats: int, limit_s: float) -> int:
     """
     pause = min(1.0, limit_s / 10)
     patience = Patience(limit_s, time.monotonic())
+    # Not `sigtimedwait`: continued after a stop that outlasted its time-out, it returns whatever
+    # was in memory (CPython 3.11).
+    signal.setitimer(signal.ITIMER_REAL, pause, pause)
     while True:
-        told = signal.sigtimedwait(LISTENED, pause)
+        told = signal.sigwaitinfo(LISTENED)
         # A terminal tells its whole group, the worker included; everybody else tells only us.
-        if told is not None and told.si_signo != signal.SIGCHLD and told.si_code <= 0:
+        if told.si_signo in PASSED_ON and told.si_code <= 0:
             os.kill(pid, told.si_signo)
         status = _ended(pid)
         if status is not None:
@@ -128,7 +131,7 @@ def _end(pid: int, silence: float, limit_s: float) -> int:
     os.kill(pid, signal.SIGKILL)
     until = time.monotonic() + DEATH_S
     while _ended(pid) is None and time.monotonic() < until:
-        signal.sigtimedwait({signal.SIGCHLD}, 0.1)
+        time.sleep(0.05)
     _say(
         "the worker hung and was killed; nothing of its open cycle is visible. The innermost lines"
         " above say where: correct that rule or call, or raise LOTGATE_WATCHDOG_S"

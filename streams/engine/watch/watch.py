@@ -18,7 +18,7 @@ from streams.engine.watch.heart import TimerHeart
 from streams.engine.watch.lag import Lags
 from streams.engine.watch.marks import Marks, Phase
 from streams.engine.watch.picture import Picture, taken
-from streams.engine.watch.reading import is_readable
+from streams.engine.watch.reading import Inquiry
 
 if TYPE_CHECKING:
     import asyncio
@@ -63,7 +63,8 @@ class Watch:
         self._heart = heart
         self._pause_s = min(LONGEST_BEAT_S, limit / 10) if limit else LONGEST_BEAT_S
         self._next_look = 0.0
-        self._reading: set[tuple[str, int]] = set()
+        self._inquiry = Inquiry(settings.connection)
+        self._is_inquiring = False
         self.marks = Marks(limit)
         self.lags = Lags()
         self.picture = Picture()
@@ -72,7 +73,9 @@ class Watch:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Beat from now on, until the loop closes."""
         now = monotonic()
-        self.marks.beat(now, self._pause_s)
+        if self.marks.beat(now, self._pause_s) or self.marks.waiting:
+            # Whoever waits for others, or was stopped, is not stuck.
+            self.lags.excuse(now)
         if self._heart is not None:
             self._heart.beat()
         why = self.marks.overdue(now) or "; ".join(self._stuck(now, 1.0))
@@ -115,16 +118,14 @@ class Watch:
         return self.lags.stuck(now, share * self.marks.limit_s)
 
     def _suspect(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
-        """Have suspects read by another consumer, in a thread that may wait."""
-        patience = self.marks.limit_s / 2 or UNLIMITED_PATIENCE_S
-        for key, place in self.lags.suspects(now, patience):
-            if key not in self._reading:
-                self._reading.add(key)
-                loop.run_in_executor(None, self._read, key, place)
+        """Have suspects looked into, in a thread that may wait."""
+        suspects = self.lags.suspects(now, self.marks.limit_s / 2 or UNLIMITED_PATIENCE_S)
+        if suspects and not self._is_inquiring:
+            self._is_inquiring = True
+            loop.run_in_executor(None, self._inquire, suspects)
 
-    def _read(self, key: tuple[str, int], place: Place) -> None:
+    def _inquire(self, suspects: dict[tuple[str, int], Place]) -> None:
         try:
-            found = is_readable(self._settings.connection, key, place.position)
-            self.lags.proved(key, place, monotonic(), is_readable=found)
+            self._inquiry.into(suspects)
         finally:
-            self._reading.discard(key)
+            self._is_inquiring = False
