@@ -51,6 +51,20 @@ class Evolution:
 class Topic(Generic[E]):
     """A topic as a value.
 
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Weighed:
+        ...     lot: str
+        ...     grams: int
+        >>> schema = {"type": "record", "name": "plant.Weighed", "fields": [
+        ...     {"name": "lot", "type": "string"}, {"name": "grams", "type": "long"}]}
+        >>> WEIGHINGS = Topic("plant.weighing.events", Weighed, schema, lambda event: event.lot)
+        >>> WEIGHINGS.key(Weighed("L1", 20))
+        'L1'
+        >>> WEIGHINGS.full_name(prefix="site", group="scales")
+        'site.plant.weighing.events'
+
     Attributes:
         name: Name without prefix; `{group}` stands for the worker's group.
         event: The type of its records.

@@ -1,4 +1,69 @@
-"""The exactly-once cycle on Faust: one cycle, one Kafka transaction, one write per store."""
+"""The exactly-once cycle on Faust: one cycle, one Kafka transaction, one write per store.
+
+Who needs which of the names below:
+
+==================  ==============================================================================
+Authors of rules    `Lotgate.stage` binds a rule; `Topic`, `Store`, `Verdict`, `Timer` say what it
+                    reads, keeps, gives and sets; `View` is what a rule over a partition sees.
+                    `streams.app.application` makes a `Lotgate` that a worker can run, and
+                    `streams.engine.testing.Driver` runs its rules without a broker.
+Connectors          `Transaction`, `Reader`, `Record`, `read_partition`, `read_compacted`,
+                    `high_watermark`, `dead_letter`, `Origin`, `reach`, and the failures
+                    `Aborted`, `Fenced`, `OutcomeUnknown`, `StartPosition`
+Processes           `EngineSettings`, `FuseLimits`, `Parking`, `Encoding`, `run_worker`,
+                    `supervised`, `arm`, `ExitCode`, `MEANING`, `exit_code_of`
+Operators' tools    `Stage`, `TopicFacts`, `describe`, `preflight`, `provision`,
+                    `broker_answers`, `wait_for_broker`
+==================  ==============================================================================
+
+A whole job, and a test of it:
+
+>>> from dataclasses import dataclass
+>>> from streams.app import application
+>>> from streams.engine import Store, Timer, Topic, Verdict
+>>> from streams.engine.testing import Driver
+
+>>> @dataclass(frozen=True)
+... class Arrived:
+...     lot: str
+...     at_us: int
+>>> @dataclass(frozen=True)
+... class Overdue:
+...     lot: str
+...     late_us: int
+>>> @dataclass(frozen=True)
+... class Waiting:
+...     since_us: int
+
+>>> def record(name, *fields):
+...     return {"type": "record", "name": name, "fields": list(fields)}
+>>> LOT = {"name": "lot", "type": "string"}
+>>> def long(name):
+...     return {"name": name, "type": "long"}
+
+>>> ARRIVALS = Topic("lot.arrivals", Arrived, record("Arrived", LOT, long("at_us")),
+...                  lambda event: event.lot)
+>>> OVERDUE = Topic("lot.overdue", Overdue, record("Overdue", LOT, long("late_us")),
+...                 lambda event: event.lot)
+>>> LOTS = Store("lots", Waiting, record("Waiting", long("since_us")))
+>>> HOUR_US = 3_600_000_000
+
+>>> def late(state, timer, now_us):
+...     return Verdict(state, (Overdue(timer.key, now_us - state.since_us),))
+>>> app = application("arrivals")
+>>> @app.stage(ARRIVALS, store=LOTS, emits=(OVERDUE,), due=late)
+... def wait(state, event):
+...     return Verdict(Waiting(event.at_us), timers=(Timer("late", event.at_us + HOUR_US),))
+
+>>> with Driver(app) as driver:
+...     driver.send(Arrived("L1", at_us=0))
+...     driver.advance(minutes=59)
+...     print(driver.state("L1"), driver.emitted(OVERDUE))
+...     driver.advance(minutes=1)
+...     print(driver.emitted(OVERDUE))
+Waiting(since_us=0) []
+[Overdue(lot='L1', late_us=3600000000)]
+"""
 
 from streams.contracts.topics import Topic
 from streams.engine.app import Lotgate

@@ -104,13 +104,15 @@ class Stages:
         Returns:
             A decorator that gives the function back unchanged.
 
-        Example::
-
-            @app.stage(INSPECTIONS, store=LOTS, emits=(HOLDS,))
-            def hold(state: LotState | None, event: Inspection) -> Verdict[LotState]:
-                fails = (state.fails if state else 0) + event.failed
-                emits = (HoldRequested(event.lot),) if fails == 2 else ()
-                return Verdict(LotState(fails), emits)
+        Example:
+            >>> from examples.lot_hold import HOLDS, INSPECTIONS, LOTS, LotState
+            >>> from streams.engine import Lotgate, Verdict
+            >>> app = Lotgate("lot-hold")
+            >>> @app.stage(INSPECTIONS, store=LOTS, emits=(HOLDS,))
+            ... def count(state, event):
+            ...     return Verdict(LotState(n=(state.n if state else 0) + 1))
+            >>> [(stage.name, stage.topic.name) for stage in app.stages]
+            [('count', 'example.inspection.events')]
         """
 
         def bind(rule: R) -> R:

@@ -57,6 +57,17 @@ class Encoding(Protocol):
 class Store(Generic[S]):
     """Typed state by key, kept per partition, with a changelog. It has exactly one input topic.
 
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class LotState:
+        ...     fails: int = 0
+        >>> schema = {"type": "record", "name": "plant.LotState", "fields": [
+        ...     {"name": "fails", "type": "long", "default": 0}]}
+        >>> LOTS = Store("lots", LotState, schema)
+        >>> LOTS.topic.full_name(prefix="", group="quality")
+        'quality-lots-changelog'
+
     Attributes:
         name: Name within the group; the changelog is `<group>-<name>-changelog`.
         state: The type of the states: a frozen dataclass.

@@ -18,18 +18,20 @@ class Timer:
     `due` is given both the timer and the time that it is. While its key waits behind a dead
     letter, it waits too.
 
-    Example::
+    Example:
+        >>> hour_us = 3_600_000_000
+        >>> def received(state: str | None, received_us: int) -> Verdict[str]:
+        ...     return Verdict("waits", timers=(Timer("inspection", received_us + 72 * hour_us),))
+        >>> def inspected(state: str | None) -> Verdict[str]:
+        ...     return Verdict("done", timers=(Timer("inspection", None),))
+        >>> def overdue(state: str | None, timer: Timer, now_us: int) -> Verdict[str]:
+        ...     return Verdict(state, (f"{timer.key} is late by {now_us - timer.due_us} us",))
+        >>> received(None, 0).timers
+        (Timer(name='inspection', due_us=259200000000, key=''),)
+        >>> overdue("waits", Timer("inspection", 5, "L1"), 7).emits
+        ('L1 is late by 2 us',)
 
-        def received(state: Lot | None, event: Receipt) -> Verdict[Lot]:
-            due_us = event.received_us + 72 * HOUR_US
-            return Verdict(Lot(open=True), timers=(Timer("inspection", due_us),))
-
-        def overdue(state: Lot, timer: Timer, now_us: int) -> Verdict[Lot]:
-            return Verdict(state, (Escalated(timer.key, late_us=now_us - timer.due_us),))
-
-        app.stage(RECEIPTS, store=LOTS, emits=(ESCALATIONS,), due=overdue)(received)
-
-    An inspection's result then cancels it: `Verdict(state, timers=(Timer("inspection", None),))`.
+    `app.stage(..., store=LOTS, due=overdue)(rule)` says which function is called when one is due.
 
     Attributes:
         name: What it is for, within its key.
@@ -46,6 +48,17 @@ class Timer:
 @dataclass(frozen=True, slots=True)
 class Verdict(Generic[S]):
     """The outcome of one event under one rule.
+
+    A rule is a function, so it is tested as one; the engine is not needed for that.
+
+    Example:
+        >>> def second_failure(fails: int | None, event: str) -> Verdict[int]:
+        ...     fails = (fails or 0) + (event == "failed")
+        ...     return Verdict(fails, ("hold",) if fails == 2 else ())
+        >>> second_failure(1, "failed")
+        Verdict(state=2, emits=('hold',), timers=())
+        >>> second_failure(2, "failed").emits
+        ()
 
     Attributes:
         state: The state after the event; None removes it.

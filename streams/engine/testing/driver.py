@@ -48,13 +48,15 @@ class Driver(Decided, Seen):
     Events go in by `send`; nothing happens until `cycle`, `settle` or `advance`. What a stage
     emits to a topic that another stage of the job reads arrives there in a later cycle.
 
-    Example::
-
-        with Driver(app) as driver:
-            driver.send(Inspection("L1", 1, value=9.9), Inspection("L1", 2, value=9.9))
-            driver.settle()
-            assert driver.emitted(HOLDS) == [HoldRequested("L1", fails=2)]
-            assert driver.state("L1").held
+    Example:
+        >>> from examples.inspection_due import ESCALATIONS, LotNews, app
+        >>> with Driver(app) as driver:
+        ...     driver.send(LotNews("L1", 1, "arrived", at_us=0))
+        ...     driver.advance(hours=8)
+        ...     crashed = driver.crash("before_commit")
+        ...     driver.outage(hours=8)
+        ...     [each.to for each in driver.emitted(ESCALATIONS)]
+        ['shift lead', 'quality manager']
     """
 
     def __init__(
