@@ -157,14 +157,15 @@ class Disk:
         Raises:
             Transient: It still cannot be written.
         """
-        with suppress(Exception):
-            # A database that failed may also fail to close; the next open tells whether it works.
-            self._db.close()
+        self.close()
         self._opened()
 
     def close(self) -> None:
-        """Close the database."""
-        self._db.close()
+        """Close the database; once is enough, more does no harm."""
+        with suppress(Exception):
+            # One that failed may also fail to close. Every batch is in its log already, and the
+            # next open tells whether the disk works.
+            self._db.close()
 
     def _failed(self, failure: Exception) -> DiskFailed:
         self.is_failed = True

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 METADATA_S: Final = 5.0
 BULK: Final = {
     # A changelog is read as fast as it comes, and its records are small.
-    "queued.min.messages": 200_000,
-    "max.partition.fetch.bytes": 8 * 1024 * 1024,
+    "queued.min.messages": 100_000,
+    # What was fetched of one partition stands in the queue before what is fetched of the next: a
+    # small changelog should not wait for much of a large one.
+    "max.partition.fetch.bytes": 512 * 1024,
     "enable.partition.eof": True,
 }
 

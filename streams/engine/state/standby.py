@@ -98,6 +98,11 @@ class Standbys:
         self._disks[key] = disk
         return True
 
+    def applied(self, key: TopicPartitionKey) -> int:
+        """Records applied to a copy since it was opened; 0 if it is not followed."""
+        restore = self._restores.get(key)
+        return restore.records if restore is not None else 0
+
     def step(self) -> bool:
         """Apply what came, a bounded share of it.
 
