@@ -9,6 +9,7 @@ import pytest
 
 from streams.engine import ExitCode, control
 from streams.engine.faults import DEATH
+from streams.operator.answers.dead_letters import listed
 from tests.live import engine_job as job
 from tests.live.engine_lab import assert_exact, borrowed, inspections
 
@@ -32,6 +33,12 @@ def event(seq: int, note: str = "", value: int = 20, lot: str = "L00001") -> job
 
 def said(record: Record, name: str) -> str:
     return (record.header(f"lotgate-dlq-{name}") or b"").decode()
+
+
+def standing(lab: Lab) -> list[tuple[bool | None, int | None]]:
+    """What `lotgate dlq list --waiting` says."""
+    letters = listed(lab.connection, None, 50, waiting=True)
+    return [(letter.is_open, letter.waiting) for letter in letters]
 
 
 @contextmanager
@@ -86,6 +93,7 @@ def test_a_release_that_dies_midway_is_released_once_and_in_order(
         assert said(dead, "schema").endswith(" reader=test.engine.Inspection")
         assert said(dead, "store") == "lots"
         assert "hunter22" not in said(dead, "message") + said(dead, "stack")
+        assert standing(lab) == [(True, len(waiting))]
         worker.kill()
         worker.wait()
         for _ in range(2):
@@ -97,6 +105,7 @@ def test_a_release_that_dies_midway_is_released_once_and_in_order(
         lab.wait_consumed(len(EVENTS) + 2 * (1 + len(waiting)) + 1)
         assert_exact(lab, [*EVENTS, event(NEXT), *waiting, last])
         assert lab.dead() == [dead]
+        assert standing(lab) == [(False, 0)]
 
 
 def test_a_stage_without_dedupe_keeps_holes_that_a_replay_fills_once(

@@ -189,6 +189,39 @@ def test_a_workers_dead_letter_is_listed_shown_and_decided_on(lab: Lab) -> None:
 
 
 @pytest.mark.urs("M3.3")
+def test_a_dead_letter_is_corrected_by_its_topics_schema(lab: Lab) -> None:
+    lab.produce(history())
+    lots = lab.name(LOTS)
+    original = next(r for n in range(4) for r in read_partition(lab.connection, lots, n) if r)
+    assert original.value is not None
+    place = letter(lab, "lotgate", lots, original.value)
+    words = ("dlq", "edit", place, "--reason", "typo", "--actor", "qa", "--set")
+    dry = run(lab, *words, "place=COLD-3", "--dry-run")
+    assert '+  "place": "COLD-3",' in dry.stdout
+    for change, sentence in (("nowhere=1", "names no field"), ("lot_id=7", "is no lotgate")):
+        refused = run(lab, *words, change)
+        assert (refused.exit_code, sentence in refused.stderr) == (2, True), refused.output
+    assert "decided:" not in run(lab, "dlq", "list").stdout
+    done = json.loads(run(lab, *words, "place=COLD-3", "--json").stdout)
+    assert '+  "place": "COLD-3",' in done["difference"]
+    topic = prefixed(lab.connection.prefix, "lotgate-control")
+    (made,) = [
+        control.decode(record.value or b"", record.offset)
+        for record in read_partition(lab.connection, topic, 0)
+        if record is not None
+    ]
+    assert made.record is not None
+    assert (made.actor, made.reason, made.record.octets) == (
+        "qa", "typo", bytes.fromhex(done["value"]),
+    )  # fmt: skip
+    # The dead letter keeps the bytes as they came.
+    name = prefixed(lab.connection.prefix, dead_letters("lotgate"))
+    kept = [r for r in read_partition(lab.connection, name, 0) if r is not None]
+    assert [record.value for record in kept] == [original.value]
+    assert "decided: replay by qa: typo" in run(lab, "dlq", "list", "--waiting").stdout
+
+
+@pytest.mark.urs("M3.3")
 def test_a_sinks_dead_letter_is_produced_again_to_its_partition_and_marked(lab: Lab) -> None:
     commands = lab.name(HOLD_COMMANDS)
     place = letter(lab, "lotgate-erp-hold", commands, b"original bytes")
