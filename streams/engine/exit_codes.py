@@ -28,7 +28,10 @@ MEANING: dict[ExitCode, str] = {
         " `lotgate dlq fuse reset` or another build"
     ),
     ExitCode.FENCED: "another process runs with the same instance id, or took over the work",
-    ExitCode.WATCHDOG: "the process did not move or did not end within its time",
+    ExitCode.WATCHDOG: (
+        "the process did not move, or did not end within its time; the stacks of its threads stand"
+        " above on stderr"
+    ),
     ExitCode.START_POSITION: "the group's position and the retained records or the state disagree",
     ExitCode.PREFLIGHT: "a topic, a right or a setting is missing or wrong",
     ExitCode.STATE_NEWER: "state was written with a schema that this build cannot read",

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from connectors.registry import CONNECTORS
+from streams.runtime.health import PROBES
 from streams.runtime.settings import (
     CommonSettings,
     EvidenceSettings,
@@ -176,12 +177,44 @@ def test_a_connector_never_runs_twice_at_once(full: list[dict[str, Any]]) -> Non
         assert deployment["spec"]["strategy"] == {"type": "Recreate"}
 
 
-def test_no_probe_asks_for_what_is_not_served(release: list[dict[str, Any]]) -> None:
+PATHS = {"startupProbe": "/startupz", "readinessProbe": "/readyz", "livenessProbe": "/livez"}
+
+
+def test_each_probe_of_a_worker_asks_for_its_own_path(release: list[dict[str, Any]]) -> None:
     for component in pods(release):
-        assert not [key for key in container(release, component) if key.endswith("Probe")]
-    probes = {"livenessProbe": {"exec": {"command": ["true"]}, "periodSeconds": 10}}
-    own = objects(merged(MINIMAL, {"worker": {"probes": probes}}))
-    assert container(own, "worker")["livenessProbe"] == probes["livenessProbe"]
+        found = container(release, component)
+        probes = {key: probe for key, probe in found.items() if key.endswith("Probe")}
+        if component != "worker":
+            assert probes == {}, "connectors serve none"
+            continue
+        assert {key: probe["httpGet"]["path"] for key, probe in probes.items()} == PATHS
+        assert {*PATHS.values()} == {*PROBES}, "what is asked for is served"
+        (port,) = found["ports"]
+        assert port["name"] == "health"
+        assert {probe["httpGet"]["port"] for probe in probes.values()} == {"health"}
+        served = of_kind(release, "ConfigMap")["worker"]["data"]["LOTGATE_HEALTH_PORT"]
+        assert served == str(port["containerPort"])
+        startup = probes["startupProbe"]
+        assert startup["periodSeconds"] * startup["failureThreshold"] == 600
+
+
+@pytest.mark.parametrize(("limit", "failures"), [(60, 7), (0, 3), (5, 3), (300, 31)])
+def test_liveness_is_more_patient_than_the_watchdog(limit: int, failures: int) -> None:
+    made = objects(merged(MINIMAL, {"worker": {"watchdogSeconds": limit}}))
+    live = container(made, "worker")["livenessProbe"]
+    assert live["failureThreshold"] == failures
+    assert live["periodSeconds"] * failures > limit
+    config = of_kind(made, "ConfigMap")["worker"]["data"]
+    assert config["LOTGATE_WATCHDOG_S"] == str(limit)
+
+
+def test_probes_can_be_replaced_or_left_out() -> None:
+    own = {"livenessProbe": {"exec": {"command": ["true"]}, "periodSeconds": 10}}
+    made = container(objects(merged(MINIMAL, {"worker": {"probes": own}})), "worker")
+    assert made["livenessProbe"] == own["livenessProbe"]
+    assert made["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    without = container(objects(merged(MINIMAL, {"worker": {"health": {"port": 0}}})), "worker")
+    assert not [key for key in without if key.endswith("Probe") or key == "ports"]
 
 
 def test_nothing_reaches_a_pod_and_a_pod_reaches_only_what_is_listed(

@@ -13,7 +13,7 @@ from streams.runtime.health import HealthServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.urs("M7.3")
+pytestmark = pytest.mark.urs("M4.4")
 
 TOLD: dict[str, Any] = {
     "live": True,

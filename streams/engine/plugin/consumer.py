@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from faust.types import TP
 from mode import Service
 
+from streams.engine.exit_codes import ExitCode
 from streams.engine.plugin.answers import Answers
 from streams.engine.plugin.batches import BatchMessage
 from streams.engine.plugin.ending import end_process, exit_code_of
@@ -105,7 +106,8 @@ class Consumer(Answers):
             except asyncio.CancelledError:
                 raise
             except TimeoutError as late:
-                self.watch.end(str(late) or f"{Phase.COMMITTING} for {self._call_s:g} s")
+                why = str(late) or f"{Phase.COMMITTING} for {self._call_s:g} s"
+                end_process(ExitCode.WATCHDOG, TimeoutError(why))
             except BaseException as failure:  # noqa: BLE001 - fail-stop (law E6)
                 await self._end(failure)
             finally:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from streams.engine.exit_codes import MEANING, ExitCode
 from streams.engine.kafka.failures import Fenced, Repartitioned, StartPosition
@@ -20,26 +21,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CODES: Final[tuple[tuple[type[BaseException], ExitCode], ...]] = (
+    (FuseTripped, ExitCode.FUSE),
+    (Fenced, ExitCode.FENCED),
+    (StartPosition, ExitCode.START_POSITION),
+    (StateUnreadable, ExitCode.STATE_NEWER),
+    (ParkingFull, ExitCode.PARKING_FULL),
+    (Repartitioned, ExitCode.REPARTITIONED),
+    (Misconfigured, ExitCode.PREFLIGHT),
+)
+"""What a failure means, the narrower kinds first."""
+
 
 def exit_code_of(failure: BaseException) -> ExitCode:
     """The exit code that stands for a failure."""
-    match failure:
-        case FuseTripped():
-            return ExitCode.FUSE
-        case Fenced():
-            return ExitCode.FENCED
-        case StartPosition():
-            return ExitCode.START_POSITION
-        case StateUnreadable():
-            return ExitCode.STATE_NEWER
-        case ParkingFull():
-            return ExitCode.PARKING_FULL
-        case Repartitioned():
-            return ExitCode.REPARTITIONED
-        case Misconfigured():
-            return ExitCode.PREFLIGHT
-        case _:
-            return ExitCode.UNFORESEEN
+    return next((code for kind, code in CODES if isinstance(failure, kind)), ExitCode.UNFORESEEN)
 
 
 def end_process(code: ExitCode, failure: BaseException) -> NoReturn:
@@ -52,6 +48,8 @@ def end_process(code: ExitCode, failure: BaseException) -> NoReturn:
         "worker ends with code %d (%s): %s", code, MEANING[code], failure,
         exc_info=failure if code is ExitCode.UNFORESEEN else None,
     )  # fmt: skip
+    if code is ExitCode.WATCHDOG:
+        faulthandler.dump_traceback(sys.__stderr__ or 2, all_threads=True)
     print(f"lotgate: exit {int(code)}: {failure}", file=sys.stderr, flush=True)  # noqa: T201
     logging.shutdown()
     os._exit(code)

@@ -6,9 +6,7 @@ still while the loop runs is found here.
 
 from __future__ import annotations
 
-import faulthandler
 import logging
-import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -80,7 +78,7 @@ class Watch:
             self._heart.beat()
         why = self.marks.overdue(now) or "; ".join(self._stuck(now, 1.0))
         if why:
-            self.end(why)
+            end_process(ExitCode.WATCHDOG, TimeoutError(why))
         self._suspect(loop, now)
         loop.call_later(self._pause_s, self.start, loop)
 
@@ -106,11 +104,6 @@ class Watch:
             found.append(f"the event loop did not run for {silent:.1f} s")
         overdue = self.marks.overdue(now, 0.5)
         return [*found, *([overdue] if overdue else []), *self._stuck(now, 0.0)]
-
-    def end(self, why: str) -> None:
-        """End this process, with the stacks of all its threads."""
-        faulthandler.dump_traceback(sys.__stderr__ or 2, all_threads=True)
-        end_process(ExitCode.WATCHDOG, TimeoutError(why))
 
     def _stuck(self, now: float, share: float) -> list[str]:
         if share and not self.marks.limit_s:

@@ -6,6 +6,8 @@ LOTGATE_DATA_DIR: /var/lib/lotgate
 LOTGATE_HOLD_TARGETS: {{ join "," .spec.holdTargets | quote }}
 LOTGATE_SESSION_TIMEOUT_MS: {{ .spec.sessionTimeoutMs | int | quote }}
 LOTGATE_TRANSACTION_TIMEOUT_MS: {{ .spec.transactionTimeoutMs | int | quote }}
+LOTGATE_WATCHDOG_S: {{ .spec.watchdogSeconds | quote }}
+LOTGATE_HEALTH_PORT: {{ .spec.health.port | int | quote }}
 {{- end -}}
 
 {{- define "lotgate.connector-config" -}}

@@ -100,6 +100,36 @@ envFrom:
       name: {{ include "lotgate.component" . }}
 {{- end -}}
 
+{{/*
+Probes of a worker. Liveness waits longer than the watchdog: a worker that hangs should end itself
+and say where; one that only waits for the broker or restores its state is alive.
+*/}}
+{{- define "lotgate.worker-probes" -}}
+{{- $health := .spec.health -}}
+{{- $own := dict -}}
+{{- if $health.port -}}
+{{- $patience := add 1 (div (int .spec.watchdogSeconds) 10) | max 3 -}}
+{{- $start := dict "periodSeconds" 5 "failureThreshold" (max 1 (div (int $health.startSeconds) 5)) -}}
+{{- $_ := set $own "startupProbe" (dict "path" "/startupz" "every" $start) -}}
+{{- $_ := set $own "readinessProbe" (dict "path" "/readyz" "every" (dict "periodSeconds" 5 "failureThreshold" 2)) -}}
+{{- $_ := set $own "livenessProbe" (dict "path" "/livez" "every" (dict "periodSeconds" 10 "failureThreshold" $patience)) -}}
+ports:
+  - {name: health, containerPort: {{ $health.port }}, protocol: TCP}
+{{- end }}
+{{- range $name := list "startupProbe" "readinessProbe" "livenessProbe" }}
+{{- if hasKey $.spec.probes $name }}
+{{ $name }}:
+  {{- toYaml (get $.spec.probes $name) | nindent 2 }}
+{{- else if hasKey $own $name }}
+{{- $probe := get $own $name }}
+{{ $name }}:
+  httpGet: {path: {{ $probe.path }}, port: health}
+  timeoutSeconds: 3
+  {{- toYaml $probe.every | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{/* Mounts and volumes of what every pod may need: scratch space, the Kafka password, the CA. */}}
 {{- define "lotgate.mounts" -}}
 - name: tmp
