@@ -86,7 +86,7 @@ class EngineSettings:
     group_protocol: GroupProtocol = "classic"
     standbys: int = 0
     transaction_timeout_ms: int = TRANSACTION_TIMEOUT_MS
-    cycle_records: int = 5_000
+    cycle_records: int = 20_000
     cycle_work_s: float = 1.0
     cycle_floor_s: float = 0.0
     record_limit_bytes: int = RECORD_LIMIT_BYTES

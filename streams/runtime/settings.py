@@ -107,7 +107,7 @@ class WorkerSettings(CommonSettings):
     transaction_timeout_ms: int = Field(
         10_000, ge=2_000, description="How long a dead worker's open transaction blocks readers."
     )
-    cycle_records: int = Field(5_000, ge=1, description="Most records in one cycle.")
+    cycle_records: int = Field(20_000, ge=1, description="Most records in one cycle.")
     cycle_floor_ms: int = Field(0, ge=0, description="Least time between two cycles.")
     watchdog_s: float = Field(
         60.0, ge=0, description="Seconds without movement that end the process; 0 for never."
