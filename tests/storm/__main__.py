@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 from localstack.layout import REPOSITORY
 
-from tests.storm.run import run_storm
+from tests.storm.run import Plan, run_storm
 
 
 def main() -> int:
@@ -20,19 +20,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="draws input and schedule")
     parser.add_argument("--seconds", type=float, default=600, help="how long it storms")
     parser.add_argument("--brokers", type=int, choices=(1, 3), help="drawn by the seed if absent")
+    parser.add_argument("--standbys", type=int, choices=(0, 1), help="drawn by the seed if absent")
+    parser.add_argument("--protocol", default="classic", choices=("classic", "consumer"))
     parser.add_argument("--rate", type=float, default=250, help="input records per second")
     given = parser.parse_args()
     # What was started is ended also when the storm is.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     folder = Path(tempfile.mkdtemp(prefix="lotgate-storm-"))
-    line = run_storm(
-        given.seed,
-        given.seconds,
-        folder,
-        cache=REPOSITORY / ".lotgate" / "parts",
-        brokers=given.brokers,
-        rate=given.rate,
-    )
+    plan = Plan(**vars(given))
+    line = run_storm(plan, folder, REPOSITORY / ".lotgate" / "parts")
     if line["ok"]:
         shutil.rmtree(folder)
     else:

@@ -138,6 +138,10 @@ class Cluster:
             "transaction.state.log.num.partitions": str(PARTITIONS_OF_STATE),
             # A storm has no time to wait for the long sessions of calm days.
             "group.min.session.timeout.ms": "1000",
+            "group.consumer.min.session.timeout.ms": "1000",
+            "group.consumer.session.timeout.ms": "3000",
+            "group.consumer.min.heartbeat.interval.ms": "500",
+            "group.consumer.heartbeat.interval.ms": "500",
             "broker.session.timeout.ms": "3000",
             "broker.heartbeat.interval.ms": "500",
             "replica.lag.time.max.ms": "3000",

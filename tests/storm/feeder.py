@@ -36,8 +36,9 @@ class Sent:
 class Inputs:
     """Draws the next record."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, now_us: Callable[[], int]) -> None:
         self._random = Random(seed)
+        self._now_us = now_us
         self._seq = dict.fromkeys((f"L{number:03d}" for number in range(LOTS)), 0)
         self._recent: deque[Reading] = deque(maxlen=HORIZON)
         self._late: list[tuple[int, Reading]] = []
@@ -72,7 +73,7 @@ class Inputs:
             # A few are due before they are set.
             later = rng.randint(-200_000, LONGEST_TIMER_US)
             name = rng.choice(TIMERS)
-            return replace(made, act="set", timer=name, due_us=time.time_ns() // 1000 + later)
+            return replace(made, act="set", timer=name, due_us=self._now_us() + later)
         if draw < 0.27:
             return replace(made, act="cancel", timer=rng.choice(TIMERS))
         if draw < 0.28:

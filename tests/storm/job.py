@@ -72,6 +72,8 @@ def settings() -> EngineSettings:
         instance_id=given["instance"],
         build="storm",
         session_timeout_ms=given["session_timeout_ms"],
+        group_protocol=given["group_protocol"],
+        standbys=given["standbys"],
         transaction_timeout_ms=given["transaction_timeout_ms"],
         cycle_records=given["cycle_records"],
         # No process above: what is killed and stands still is the worker itself.

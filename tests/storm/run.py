@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -49,33 +50,53 @@ MUST_HIT = {
 """Counters that say that the storm hit, each with the nemesis that raises it."""
 
 
-def run_storm(
-    seed: int,
-    seconds: float,
-    folder: Path,
-    *,
-    cache: Path,
-    brokers: int | None = None,
-    rate: float = 250,
-) -> dict[str, Any]:
-    """Storm, heal, compare; gives the fields of the final line."""
-    rng = Random(seed)
-    nodes = brokers or rng.choice((1, 3))
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a storm is made of; what is None is drawn by the seed."""
+
+    seed: int
+    seconds: float
+    brokers: int | None = None
+    standbys: int | None = None
+    protocol: str = "classic"
+    rate: float = 250
+
+    def drawn(self, rng: Random) -> Plan:
+        """The plan with nothing left open."""
+        brokers, standbys = rng.choice((1, 3)), rng.choice((0, 1))
+        return replace(
+            self,
+            brokers=self.brokers or brokers,
+            standbys=standbys if self.standbys is None else self.standbys,
+        )
+
+
+def run_storm(plan: Plan, folder: Path, cache: Path) -> dict[str, Any]:
+    """Storm, heal, compare; gives the fields of the final line.
+
+    Args:
+        plan: What to do.
+        folder: Where everything of the storm is kept.
+        cache: Where the parts' downloads are.
+    """
+    rng = Random(plan.seed)
+    plan = plan.drawn(rng)
     disks = folder / "disks"
     nemeses.size_limited(disks, DISK_MEGABYTES)
-    cluster = Cluster(folder, cache, nodes)
+    cluster = Cluster(folder, cache, plan.brokers or 1)
     workers = None
     try:
         cluster.start_all()
         names = _provisioned(cluster)
-        workers = Workers(folder, disks, _settings(cluster))
-        feeder = Feeder(cluster.bootstrap, names.readings, Inputs(seed), rate)
+        workers = Workers(folder, disks, _settings(cluster, plan))
+        inputs = Inputs(plan.seed, lambda: time.time_ns() // 1_000)
+        feeder = Feeder(cluster.bootstrap, names.readings, inputs, plan.rate)
         storm = Storm(cluster, workers, feeder, GROUP, rng)
-        storm.say(f"seed {seed}, {nodes} brokers, {seconds:g} s")
-        _rage(storm, seconds)
+        storm.say(str(plan))
+        _rage(storm, plan.seconds)
         broker = Broker(cluster.bootstrap, GROUP)
         quiet, judgement, compared = _healed(storm, broker, names)
-        return _line(storm, seed, seconds, judgement, quiet=quiet, disks=compared)
+        return _line(storm, plan, judgement, quiet=quiet, disks=compared)
     finally:
         if workers is not None:
             workers.close()
@@ -105,12 +126,14 @@ def _provisioned(cluster: Cluster) -> Names:
     return Names(GROUP, PARTITIONS)
 
 
-def _settings(cluster: Cluster) -> dict[str, Any]:
+def _settings(cluster: Cluster, plan: Plan) -> dict[str, Any]:
     return {
         "bootstrap": cluster.bootstrap,
         "group": GROUP,
         "session_timeout_ms": SESSION_MS,
         "transaction_timeout_ms": TRANSACTION_MS,
+        "group_protocol": plan.protocol,
+        "standbys": plan.standbys,
         "cycle_records": 500,
     }
 
@@ -193,13 +216,7 @@ def _healed(storm: Storm, broker: Broker, names: Names) -> tuple[bool, Judgement
 
 
 def _line(
-    storm: Storm,
-    seed: int,
-    seconds: float,
-    judgement: Judgement,
-    *,
-    quiet: bool,
-    disks: int,
+    storm: Storm, plan: Plan, judgement: Judgement, *, quiet: bool, disks: int
 ) -> dict[str, Any]:
     tally, hit = storm.workers.tally, hits(storm)
     stops = tally.unforeseen + sum(tally.exits[code] for code in NAMED_STOPS)
@@ -209,9 +226,7 @@ def _line(
         "ok": not bad and all(hit.values()),
         **counters,
         **hit,
-        "seed": seed,
-        "seconds": seconds,
-        "brokers": storm.cluster.copies,
+        **asdict(plan),
         "broker_kills": storm.broker_kills,
         "records": len(storm.feeder.sent),
         "disks_compared": disks,
