@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from streams.engine import Lotgate, Store, Timer, Topic, Verdict, run_worker
+from streams.engine import EngineSettings, Lotgate, Store, Timer, Topic, Verdict, run_worker
+from streams.runtime.clock import now_us
 from tests.live.engine_job import record, settings
 
 
@@ -73,16 +74,17 @@ def wish(state: Reminded | None, event: Wish) -> Verdict[Reminded]:
     return Verdict(replace(state, seq=event.seq, gap_us=event.gap_us), timers=(timer,))
 
 
-def remind(state: Reminded | None, timer: Timer, now_us: int) -> Verdict[Reminded]:
+def remind(state: Reminded | None, timer: Timer, now: int) -> Verdict[Reminded]:
     state = state or NEW
-    freeze_once()
+    if timer.name == "freeze":
+        freeze_once()
     if timer.name == "fail":
         raise ZeroDivisionError("the reminder cannot be written")
     due_us = timer.due_us or 0
     after = replace(state, fired=state.fired + 1, last_due_us=due_us, gap_us=0)
     again = (replace(timer, due_us=due_us + state.gap_us),) if state.gap_us else ()
     what = "x" * 3_000_000 if timer.name == "huge" else timer.name
-    said = Reminder(timer.key, what, due_us, now_us, after.fired)
+    said = Reminder(timer.key, what, due_us, now, after.fired)
     return Verdict(after, (said,), again)
 
 
@@ -94,12 +96,18 @@ def freeze_once() -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
+def set_back() -> EngineSettings:
+    """Settings with a clock that is behind by as much as the test says: nothing is due yet."""
+    behind = int(os.environ.get("TIMER_TEST_BEHIND_US", "0"))
+    return replace(settings(), clock=lambda: now_us() - behind)
+
+
 def topics() -> tuple[Topic[Any], ...]:
     return (WISHES, REMINDERS, LOTS.topic)
 
 
 app = Lotgate("timer-test")
-app.configure_from(settings)
+app.configure_from(set_back)
 app.stage(
     WISHES, store=LOTS, emits=(REMINDERS,), dedupes_by_position=True, name="reminders", due=remind
 )(wish)

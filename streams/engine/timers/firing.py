@@ -167,10 +167,11 @@ class Firing:
             return error
         if emitted is not None:
             record = as_record(place, self._now_us, partition.position)
-            partition.emit(
-                record, *emitted, also=story(place, self._now_us, partition.stage.due_name)
-            )
+            partition.emit(record, *emitted, also=self._story(place))
         return None
+
+    def _story(self, place: Place) -> dict[str, str]:
+        return story(place, self._now_us, self._partition.stage.due_name)
 
     def _refuse_condemned(self, place: Place) -> None:
         if self._condemned is not None and place == self._condemned[0]:
@@ -184,7 +185,7 @@ class Firing:
             error,
             attempts=attempts,
             cause=cause or f"timer {place.name}",
-            also=story(place, self._now_us, partition.stage.due_name),
+            also=self._story(place),
         )
         self._pending.fail(place, attempts)
         partition.failed(error)
