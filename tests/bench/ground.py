@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 PARTITIONS = 4
-TOPIC_S = 30.0
+TOPIC_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,14 @@ class Ground:
             }
         )
 
-    def free(self, folder: Path) -> None:
-        """Remove a run's data, so that the disk holds no more than one of them."""
+    def forget(self, group: str, folder: Path) -> None:
+        """Remove a run's data and topics, so that the next one pays nothing for them."""
         shutil.rmtree(folder, ignore_errors=True)
+        there = self.admin.list_topics(timeout=10).topics
+        own = [name for name in there if group in name]
+        if own:
+            for answer in self.admin.delete_topics(own).values():
+                answer.result(30)
 
 
 @contextmanager

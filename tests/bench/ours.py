@@ -65,6 +65,8 @@ class Ours:
             LOTGATE_GROUP=self.group,
             LOTGATE_DATA_DIR=str(self.folder / instance),
             LOTGATE_INSTANCE_ID=instance,
+            # The process that is started, and measured, is then the worker itself.
+            LOTGATE_WATCHDOG_S="0",
             **more,
         )
 

@@ -58,7 +58,7 @@ def throughput(ground: Ground, records: int, lots: int, rounds: int) -> None:
         run = once(ours)
         exact = holds(ground, ours.output, since) == expected.holds
         say(f"round {number}: {told(run)}\n  output {'exact' if exact else 'WRONG'}")
-        ground.free(ours.folder)
+        ground.forget(ours.group, ours.folder)
 
 
 def latency(ground: Ground, rounds: int, seconds: float) -> None:
