@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +18,7 @@ import httpx
 import pytest
 
 from streams.engine import ExitCode
-from tests.live.engine_lab import assert_exact, borrowed, inspections
+from tests.live.engine_lab import ROOT, assert_exact, borrowed, inspections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,3 +182,25 @@ def test_readiness_follows_the_restore(broker: str, tmp_path: Path) -> None:
             assert asked(port, "/else")[0] == 404
             assert lab.stop(worker) == 0
             assert asked(port, "/livez")[0] == 0
+
+
+def test_under_fausts_own_command_the_interpreter_itself_ends_it(
+    broker: str, tmp_path: Path
+) -> None:
+    """There is no supervising process, and the exit code is the interpreter's choice."""
+    with watched(broker, tmp_path) as lab:
+        lab.start()
+        lab.end()
+        lab.produce([hangs("regex")])
+        with lab.log.open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "faust", "-A", JOB, "worker"],
+                cwd=ROOT,
+                env={**os.environ, "ENGINE_TEST_SETTINGS": str(tmp_path / "settings-a.json")},
+                stdout=log,
+                stderr=log,
+            )
+        lab.workers.append(worker)
+        assert worker.wait(40) == 1
+        assert "Timeout (0:00:04)!" in lab.tail()
+        assert "in backtrack" in lab.tail()

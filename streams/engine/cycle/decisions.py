@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from streams.engine.control import Decision, control_topic, decode
 from streams.engine.kafka.positions import raise_for
 from streams.engine.kafka.reading import EOF, assigned, high_watermark
-from streams.errors import Poison
+from streams.errors import Poison, Transient
 
 if TYPE_CHECKING:
     from streams.runtime.connection import KafkaConnection
@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 PAUSE_S: Final = 0.25
 """Between two looks at the topic: a person does not notice, the cycle neither."""
+SILENCE_S: Final = 30.0
+"""Longest wait for the next decision of those that are there: longer than a broker's transaction
+time-out, behind which they may stand."""
 
 
 class Decisions:
@@ -33,10 +36,26 @@ class Decisions:
         self._consumer = assigned(connection, self._topic, 0, None)
         self.known: list[Decision] = []
         self._next_look = 0.0
-        end = high_watermark(connection, self._topic, 0)
-        at = 0
+        try:
+            self._catch_up(high_watermark(connection, self._topic, 0))
+        except BaseException:
+            self._consumer.close()
+            raise
+
+    def _catch_up(self, end: int) -> None:
+        at, moved = 0, monotonic()
         while at < end:
-            at = max(at, self._read(1.0))
+            reached = self._read(1.0)
+            if reached > at:
+                at, moved = reached, monotonic()
+            elif monotonic() - moved > SILENCE_S:
+                raise Transient(
+                    f"{self._topic} is not read to its end, {end}: nothing came after {at} for"
+                    f" {SILENCE_S:g} s",
+                    code="broker_unavailable",
+                    kept="nothing was consumed yet",
+                    advice="look at the broker; it is tried again",
+                )
 
     def look(self) -> bool:
         """Read what is new, at most every `PAUSE_S`.
