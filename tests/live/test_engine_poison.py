@@ -180,6 +180,29 @@ def test_an_output_that_only_the_broker_refuses_costs_its_record_not_the_cycle(
         assert_exact(lab, [*EVENTS, event("L00002", NEXT)])
 
 
+def test_a_released_record_whose_output_is_refused_is_found_among_those_released(
+    broker: str, tmp_path: Path
+) -> None:
+    first, repaired = event("L00001", NEXT, "boom"), event("L00001", NEXT)
+    waiting = [event("L00001", NEXT + n, "huge" if n == 3 else "") for n in range(1, 6)]
+    good = [each for each in waiting if not each.note]
+    with borrowed(broker, tmp_path, record_limit_bytes=10_000_000, codec_limit=10_000_000) as lab:
+        lab.produce([*EVENTS, first, *waiting])
+        lab.start()
+        lab.wait_consumed(len(EVENTS) + 6)
+        (dead,) = lab.dead()
+        fixed = lab.codec.encode(job.INSPECTIONS, repaired)
+        control.replay(lab.connection, dead, actor="quality", reason="repaired", value=fixed)
+        lab.wait(lambda: len(lab.dead()) == 2, "the record at fault is set aside")
+        assert lab.states()["L00001"].seq == NEXT + 2, "what came before it stands"
+        huge = lab.dead()[1]
+        assert text(huge, "code") == "output_refused"
+        assert lab.codec.decode(job.INSPECTIONS, huge.value or b"").source_seq == NEXT + 3
+        control.drop(lab.connection, huge, actor="quality", reason="not needed")
+        lab.wait(lambda: lab.states()["L00001"].seq == NEXT + 5, "the rest is released")
+        assert_exact(lab, [*EVENTS, repaired, *good])
+
+
 @pytest.mark.parametrize("actor_and_reason", [("", "why"), ("who", " ")])
 def test_a_decision_without_actor_or_reason_is_refused(
     broker: str, tmp_path: Path, actor_and_reason: tuple[str, str]

@@ -6,7 +6,7 @@ import pytest
 
 from streams.engine.control import origin_of, replaying
 from streams.engine.kafka.records import Record
-from streams.engine.poison.letters import Origin, dead_letter
+from streams.engine.poison.letters import Origin, dead_letter, fitting
 from streams.engine.poison.stored import StoredRecord
 from streams.errors import Misconfigured
 from streams.runtime.logging import Scrubber
@@ -33,6 +33,16 @@ def test_a_dead_letter_keeps_the_bytes_and_bounds_the_stack() -> None:
     assert told["lotgate-dlq-attempts"] == b"2"
     assert 0 < len(told["lotgate-dlq-stack"]) <= 8 * 1024
     assert len(told["lotgate-dlq-message"]) <= 2_000
+
+
+def test_a_dead_letter_that_its_topic_cannot_take_is_a_named_stop() -> None:
+    origin = Origin("dlq.g", "a.topic", 2, "g", "stage", "7")
+    large = StoredRecord(9, b"k", b"x" * 1_000)
+    letter_ = dead_letter(origin, large, ValueError("no"))
+    assert fitting(letter_, 10_000) == letter_
+    with pytest.raises(Misconfigured, match=r"a\.topic/2/9 takes \d+ bytes") as stop:
+        fitting(letter_, 1_000)
+    assert stop.value.code == "dead_letter_too_large"
 
 
 STORY = {

@@ -110,5 +110,8 @@ def narrowed(batches: Iterable[Batch], why: str) -> int:
             if decision.timer:
                 batch.partition.firing.condemn_decided(decision, refused)
             else:
-                batch.partition.condemned = (decision.offset, refused)
+                # A release stops at what is condemned. Taking the last of what ran each time,
+                # the first that the broker takes ends just before the record at fault.
+                last = [decision.offset, *batch.partition.released][-1]
+                batch.partition.condemned = (last, refused)
     return 1

@@ -12,7 +12,7 @@ from streams.engine.cycle.rules import NOT_THE_RECORDS, bind
 from streams.engine.faults import RELEASE_POINT, reach
 from streams.engine.poison.fuse import FUSE_KEY, Fuse, FuseTripped
 from streams.engine.poison.ledger import Ledger, ParkingFull
-from streams.engine.poison.letters import Origin, Output, dead_letter
+from streams.engine.poison.letters import Origin, Output, dead_letter, fitting
 from streams.engine.state.stamp import SCHEMA_KEY, Stamp
 from streams.engine.state.table import Table
 from streams.engine.timers.due import bind_due
@@ -72,6 +72,7 @@ class Partition:
         self.disk = disk
         self.position = -1
         self.condemned: tuple[int, Exception] | None = None
+        self.released: list[int] = []
         self.outputs: list[Output] = []
         self.changes: dict[bytes, bytes | None] = {}
         self.control = -1
@@ -179,7 +180,10 @@ class Partition:
         return []
 
     def decide(self, decision: Decision) -> None:
-        """Apply a person's decision, once: its offset is part of what is staged."""
+        """Apply a person's decision, once: its offset is part of what is staged.
+
+        `released` tells afterwards which records ran in consequence, in order.
+        """
         self.control = decision.at
         self.changes[CONTROL_KEY] = str(decision.at).encode()
         if decision.kind == "fuse_reset":
@@ -189,6 +193,7 @@ class Partition:
         if decision.timer:
             self.firing.decide(decision)
             return
+        self.released = []
         attempts = self.ledger.attempts(decision.offset)
         if attempts is None:
             log.warning(
@@ -270,7 +275,8 @@ class Partition:
         """Stage what follows from a record or a timer, with what was rejected as dead letters."""
         self.outputs.extend(outputs)
         for poison in rejected:
-            self.outputs.append(dead_letter(self._origin, record, poison, part=True, also=also))
+            letter = dead_letter(self._origin, record, poison, part=True, also=also)
+            self.outputs.append(fitting(letter, self._settings.dead_letter_limit_bytes))
 
     def letter(
         self,
@@ -282,9 +288,8 @@ class Partition:
         also: Mapping[str, str] = NOTHING,
     ) -> None:
         """Stage the dead letter of a record or a timer."""
-        self.outputs.append(
-            dead_letter(self._origin, record, error, attempts=attempts, cause=cause, also=also)
-        )
+        letter = dead_letter(self._origin, record, error, attempts=attempts, cause=cause, also=also)
+        self.outputs.append(fitting(letter, self._settings.dead_letter_limit_bytes))
 
     def failed(self, error: Exception) -> None:
         """Count a failure.
@@ -341,14 +346,19 @@ class Partition:
 
     def _replayed(self, decision: Decision, attempts: int) -> bool:
         record = decision.record
-        if record is None:
-            log.warning("decision %d: nothing to replay", decision.at)
+        if record is None or not self.ledger.blocks(decision.offset, record.key()):
+            log.warning(
+                "decision %d: its record is not the one at %s[%d]@%d",
+                decision.at, self.topic, self.number, decision.offset,
+            )  # fmt: skip
             return False
         failure = self._attempt(record)
         if failure is not None:
             cause = f"control@{decision.at}"
             self._bury(record, failure, attempts=attempts + 1, cause=cause)
-        return failure is None
+            return False
+        self.released.append(record.offset())
+        return True
 
     def _release(self, key: bytes) -> None:
         """Run what waits behind a resolved head, in order, until one fails or none is left."""
@@ -358,7 +368,7 @@ class Partition:
             if failure is not None:
                 self._bury(record, failure, attempts=1)
                 return
-        self.pending.free(key)
+            self.released.append(record.offset())
 
 
 def _stamp_of(stage: Stage, codec: Encoding, settings: EngineSettings, number: int) -> Stamp | None:

@@ -123,6 +123,11 @@ class Ledger:
             return (0, 0)
         return (len(blocked.waiting), sum(size for _, size in blocked.waiting))
 
+    def blocks(self, offset: int, key: bytes | None) -> bool:
+        """Whether an open dead letter blocks no key, or this one."""
+        name = self._open[offset]["blocked"]
+        return name is None or bytes.fromhex(name) == key
+
     def close(self, offset: int, changes: Changes) -> bytes | None:
         """Forget a dead letter.
 

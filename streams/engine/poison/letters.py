@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from streams.engine.kafka.records import headers_of
-from streams.errors import LotgateError
+from streams.errors import LotgateError, Misconfigured
 from streams.runtime.logging import Scrubber
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PREFIX: Final = "lotgate-dlq-"
 STACK_LIMIT_BYTES: Final = 8 * 1024
 TEXT_LIMIT: Final = 2_000
+RECORD_OVERHEAD: Final = 128
+STORY_BYTES: Final = 64 * 1024
+"""What a dead letter may add to its record."""
 FRAME_BYTES: Final = 5
 """Of a record written through a registry: a zero byte, then the writer's schema id."""
 Output = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]] | None]
@@ -100,6 +103,33 @@ def dead_letter(  # noqa: PLR0913 - each says one thing about the failure
     own = [(PREFIX + name, text.encode("utf-8", "replace")) for name, text in story.items()]
     original = [pair for pair in headers_of(record) if not pair[0].startswith(PREFIX)]
     return (origin.dead_letters, record.key(), record.value(), [*original, *own])
+
+
+def fitting(letter: Output, limit: int) -> Output:
+    """Give a dead letter back if its topic takes it.
+
+    Args:
+        letter: What `dead_letter` made.
+        limit: Largest record of the dead-letter topic, in bytes.
+
+    Raises:
+        Misconfigured: `dead_letter_too_large`. The record cannot be set aside, so nothing may go
+            on: the same would be refused again for ever.
+    """
+    topic, key, value, headers = letter
+    told = dict(headers or ())
+    size = len(key or b"") + len(value or b"") + RECORD_OVERHEAD
+    size += sum(len(name) + len(text) + 8 for name, text in headers or ())
+    if size <= limit:
+        return letter
+    where = "/".join(told[PREFIX + part].decode() for part in ("topic", "partition", "offset"))
+    raise Misconfigured(
+        f"the dead letter of {where} takes {size} bytes, {topic} takes {limit}",
+        code="dead_letter_too_large",
+        kept="the record, which was not consumed",
+        advice=f"let the input take records of at most {limit - STORY_BYTES} bytes, as Lotgate's"
+        " own topics do",
+    )
 
 
 def _message(error: BaseException) -> str:
