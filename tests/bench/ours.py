@@ -35,6 +35,11 @@ class Ours:
     app: str = EXAMPLE
 
     @property
+    def python(self) -> str:
+        """The interpreter that has the product."""
+        return sys.executable
+
+    @property
     def input(self) -> str:
         """The topic it reads."""
         return f"{self.prefix}.example.inspection.events"
@@ -65,8 +70,6 @@ class Ours:
             LOTGATE_GROUP=self.group,
             LOTGATE_DATA_DIR=str(self.folder / instance),
             LOTGATE_INSTANCE_ID=instance,
-            # The process that is started, and measured, is then the worker itself.
-            LOTGATE_WATCHDOG_S="0",
             **more,
         )
 

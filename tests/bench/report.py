@@ -34,6 +34,9 @@ COLUMNS: Final = (
     "CPU, ours to this",
     "output",
 )
+HEAD: Final = """\
+`make bench-engine`: {it.records:,} records (stock Faust, which is slow: {it.slice_records:,}),
+{it.rounds} interleaved rounds, medians; {minutes:.0f} minutes on {on}."""
 METHOD: Final = """\
 CPU is that of all processes of an engine, from its first commit to its last (of several workers:
 while all of them are at work); `with start` counts from the start of the process. Every engine
@@ -140,9 +143,7 @@ class Findings:
         return [
             "# Bench results",
             "",
-            f"`make bench-engine`: {self.records:,} records (stock Faust, which is slow: "
-            + f"{self.slice_records:,}), {self.rounds} interleaved rounds, medians; "
-            + f"{self.seconds / 60:.0f} minutes on {machine()}.",
+            " ".join(HEAD.format(it=self, minutes=self.seconds / 60, on=machine()).split()),
             "",
         ]
 
