@@ -36,6 +36,7 @@ START_FAULTS = ("in_restore", "after_commit:2", "before_commit:2", "mid_stage:2"
 GONE_S = SESSION_MS / 1000 + 1.2
 """After so long a silence the group has given a worker's partitions away."""
 REFUSAL_S = 12.0
+AT_WORK_S = 10.0
 
 
 @dataclass
@@ -58,10 +59,23 @@ class Storm:
         sys.stdout.flush()
 
     def one(self) -> str:
-        """A running worker."""
+        """A worker that commits cycles now, if there is one soon; else any that runs."""
+        deadline = time.monotonic() + AT_WORK_S
+        while time.monotonic() < deadline:
+            busy = self.workers.at_work(0.2)
+            if busy:
+                return self.rng.choice(busy)
         name = self.rng.choice(self.workers.names)
         self.workers.wait_running(name)
         return name
+
+    def need_two(self) -> None:
+        """Let a second worker join when there is one only, or nobody takes over."""
+        if len(self.workers.names) == 1:
+            name = next(name for name in ALL_NAMES if name not in self.workers.names)
+            self.workers.join(name)
+            self.workers.wait_running(name)
+            self.say(f"{name} joins, so that there are two")
 
     def rest(self, least: float, most: float) -> None:
         time.sleep(self.rng.uniform(least, most))
@@ -122,6 +136,7 @@ def die_at_start(storm: Storm) -> None:
 
 def zombie(storm: Storm) -> None:
     """A worker stands still with an open transaction past its session, then goes on."""
+    storm.need_two()
     name = storm.one()
     run = storm.workers.runs[name]
     before = run.trace.count("offsets_refused")
@@ -156,6 +171,7 @@ def stop_anywhere(storm: Storm) -> None:
 
 def zombie_with_timers(storm: Storm) -> None:
     """No input, only timers: a cycle of a worker that lost its partitions is refused too."""
+    storm.need_two()
     name = storm.one()
     storm.feeder.pause()
     try:
@@ -196,6 +212,7 @@ def _wait_idle(run: Run, seconds: float = 8.0) -> None:
 
 def take_over_open(storm: Storm) -> None:
     """kill -9 before a commit; the worker stays away, so another takes over what it left open."""
+    storm.need_two()
     name = storm.one()
     run = storm.workers.runs[name]
     run.trace.stand_still_at("before_commit")

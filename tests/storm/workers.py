@@ -151,6 +151,16 @@ class Workers:
         with file.open("r+b") as clock:
             clock.write(struct.pack("<q", int(seconds * 1_000_000)))
 
+    def at_work(self, seconds: float) -> list[str]:
+        """The workers that commit something in this time."""
+        before = {name: self.runs[name].trace.count("after_commit") for name in self.names}
+        time.sleep(seconds)
+        return [
+            name
+            for name, count in before.items()
+            if self.runs[name].trace.count("after_commit") > count
+        ]
+
     def wait_running(self, name: str, seconds: float = 20) -> bool:
         """Wait until a worker has polled."""
         deadline = time.monotonic() + seconds
