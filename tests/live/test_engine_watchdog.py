@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from streams.engine import ExitCode
-from tests.live.engine_lab import ROOT, assert_exact, borrowed, inspections
+from tests.live.engine_lab import PARTITIONS, ROOT, assert_exact, borrowed, inspections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -204,3 +204,34 @@ def test_under_fausts_own_command_the_interpreter_itself_ends_it(
         assert worker.wait(40) == 1
         assert "Timeout (0:00:04)!" in lab.tail()
         assert "in backtrack" in lab.tail()
+
+
+def test_a_worker_without_partitions_is_ready_and_an_ending_one_is_not(
+    broker: str, tmp_path: Path
+) -> None:
+    with watched(broker, tmp_path) as lab:
+        ports = [free_port() for _ in range(PARTITIONS + 1)]
+        workers = [
+            # Slow, so that its end can be watched.
+            lab.start(f"w{port}", ENGINE_TEST_HEALTH=str(port), LOTGATE_FAULT="after_poll:1~0.5")
+            for port in ports
+        ]
+
+        def told() -> list[dict[str, Any]]:
+            return [asked(port, "/readyz?verbose")[1] for port in ports]
+
+        def all_ready() -> bool:
+            found = told()
+            return (
+                all(body.get("ready") for body in found)
+                and sum(len(body["assigned"]) for body in found) == PARTITIONS
+            )
+
+        lab.wait(all_ready, "all are ready")
+        assert sorted(body["unassigned"] for body in told()) == [False, False, True]
+        workers[0].send_signal(signal.SIGTERM)
+        ending = "the worker is ending"
+        lab.wait(
+            lambda: ending in asked(ports[0], "/readyz")[1].get("reasons", []), "draining", pause=0
+        )
+        assert workers[0].wait(30) == 0
