@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from dataclasses import dataclass, replace
@@ -146,4 +147,5 @@ if os.environ.get("ENGINE_TEST_SECOND_INPUT"):
     app.stage(HOLDS, store=LOTS, name="lot-other")(decide)
 
 if __name__ == "__main__":
+    logging.basicConfig(level=os.environ.get("ENGINE_TEST_LOG", "WARNING"))
     sys.exit(run_worker(app))

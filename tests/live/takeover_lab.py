@@ -108,11 +108,9 @@ def finished(takeovers: Takeovers, seconds: float = 60) -> dict[int, tuple[Disk,
     found: dict[int, tuple[Disk, int | None]] = {}
     while takeovers:
         assert time.monotonic() < deadline, takeovers.waiting
-        for partition, position in takeovers.step(0.25, patient=True):
-            found[partition.key[1]] = (
-                partition.disk,
-                position,
-            )
+        for arrival in takeovers.step(0.25, patient=True):
+            held = arrival.partition
+            found[held.key[1]] = (held.disk, arrival.position)
     return found
 
 

@@ -54,7 +54,7 @@ def test_a_large_partition_comes_in_steps_that_let_others_flow(
             assert time.monotonic() < deadline
             arrived = takeovers.step(0.001, patient=False)
             steps += 1
-            order += [(each.key[1], position) for each, position in arrived]
+            order += [(each.partition.key[1], each.position) for each in arrived]
             if takeovers.progress is not None:
                 seen.add(round(takeovers.progress.share, 1))
         takeovers.close()

@@ -118,6 +118,20 @@ def test_records_that_retention_removed_are_a_named_stop(broker: str, tmp_path: 
         assert "outside of what the broker retains" in lab.tail()
 
 
+def test_state_that_is_gone_beside_positions_is_a_named_stop(broker: str, tmp_path: Path) -> None:
+    with borrowed(broker, tmp_path) as lab:
+        lab.produce(EVENTS[:500])
+        first = lab.start()
+        lab.wait_consumed(500)
+        assert lab.stop(first) == 0
+        for answer in lab.admin.delete_topics([lab.changelog]).values():
+            answer.result()
+        lab.wait(lambda: lab.changelog not in lab.admin.list_topics().topics, "it is deleted")
+        lab.provision()
+        assert lab.start().wait(60) == ExitCode.START_POSITION
+        assert f"its state is gone from {lab.changelog}" in lab.tail()
+
+
 def test_fausts_own_command_runs_a_job(broker: str, tmp_path: Path) -> None:
     with borrowed(broker, tmp_path) as lab:
         lab.produce(EVENTS)

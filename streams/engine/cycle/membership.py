@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from streams.engine.cycle.takeover import Progress
+    from streams.engine.cycle.takeover import Arrival, Progress
     from streams.engine.declare import Encoding, Stage
     from streams.engine.kafka.admin import TopicFacts
     from streams.engine.kafka.records import TopicPartitionKey
@@ -152,6 +152,7 @@ class Membership:
         try:
             self._take(found, self._patience(timeout_s), most)
         except Unreleased as trouble:
+            found.clear()
             self._leave_for_a_while(trouble)
         self._refuse_repartitioned()
         return found
@@ -258,10 +259,11 @@ class Membership:
             return
         patient = not self.active
         budget = IDLE_STEP_S if patient else BUSY_STEP_S
-        for partition, position in self._takeovers.step(budget, patient=patient):
+        for arrival in self._takeovers.step(budget, patient=patient):
+            partition = arrival.partition
             key = partition.key
             try:
-                offset = self._start(partition) if position is None else position
+                offset = self._start(arrival)
                 partition.reset()
             except Transient as trouble:
                 log.warning("taking over %s[%d]: %s", *key, trouble)
@@ -301,13 +303,24 @@ class Membership:
                 found[name, number] = Copy(self._folder(stage, number), facts)
         return found
 
-    def _start(self, partition: Partition) -> int:
-        """Where a restored partition begins that the group has no position in."""
-        key = partition.key
-        if partition.is_known or not partition.disk.is_empty():
+    def _start(self, arrival: Arrival) -> int:
+        """Where a restored partition goes on; its beginning if the group was never there."""
+        partition, position = arrival.partition, arrival.position
+        key, group = partition.key, self._settings.connection.group
+        has_state = partition.is_known or not partition.disk.is_empty()
+        if position is not None:
+            if arrival.is_ours and not has_state:
+                raise StartPosition(
+                    f"group {group} has consumed {key[0]}[{key[1]}] up to {position}, but its"
+                    f" state is gone from {self.changelog_of(partition)}",
+                    kept="the position; nothing was read",
+                    advice="bring the changelog back, or set the group's position to where the"
+                    " state shall be built from",
+                )
+            return position
+        if has_state:
             raise StartPosition(
-                f"group {self._settings.connection.group} has state for {key[0]}[{key[1]}] but no"
-                " position in it",
+                f"group {group} has state for {key[0]}[{key[1]}] but no position in it",
                 kept="the state; nothing was read",
                 advice="set the group's position to where the state stands, or remove the group's"
                 " changelogs to begin anew",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streams.engine.faults import reach
 from streams.engine.kafka.positions import Questions
+from streams.engine.kafka.transaction import MARK
 from streams.engine.state.feed import Feed
 from streams.engine.state.restore import Restore
 from streams.errors import Transient
@@ -49,6 +50,21 @@ class Progress:
     per_second: float
     share: float
     seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A partition that is restored.
+
+    Attributes:
+        partition: Which.
+        position: The group's position in it; None for none.
+        is_ours: Whether a cycle committed it; otherwise a person set it.
+    """
+
+    partition: Partition
+    position: int | None
+    is_ours: bool
 
 
 @dataclass(eq=False)
@@ -131,6 +147,8 @@ class Takeovers:
             self._began = self._told = monotonic()
             self._done = (0, 0)
         takeover = _Takeover(key, (changelog, key[1]), partition)
+        if partition is not None and partition.disk.is_failed:
+            takeover.put_off()
         self._all[key] = self._by_changelog[takeover.changelog] = takeover
         self._facts[key] = facts
 
@@ -147,7 +165,7 @@ class Takeovers:
         """Let go of the clients."""
         self._feed.close()
 
-    def step(self, budget_s: float, *, patient: bool) -> list[tuple[Partition, int | None]]:
+    def step(self, budget_s: float, *, patient: bool) -> list[Arrival]:
         """Go on for a while.
 
         Args:
@@ -155,7 +173,7 @@ class Takeovers:
             patient: Wait for what is not there yet; nothing else is to be done.
 
         Returns:
-            Partitions that are restored, each with the group's position in it.
+            Partitions that are restored.
         """
         until = monotonic() + budget_s
         self.moved = False
@@ -282,7 +300,7 @@ class Takeovers:
                 self._put_off(each, trouble)
         self._leave(done)
 
-    def _ask_positions(self, until: float) -> list[tuple[Partition, int | None]]:
+    def _ask_positions(self, until: float) -> list[Arrival]:
         if self._positions is None:
             wanted = [
                 e for e in self._all.values() if e.is_restored and e.not_before <= monotonic()
@@ -305,7 +323,7 @@ class Takeovers:
             return []
         self._positions = None
         return [
-            (partition, found[each.key])
+            Arrival(partition, found[each.key], answers.marks.get(each.key) == MARK)
             for each in asked
             if self._all.get(each.key) is each and (partition := self._arrived(each)) is not None
         ]

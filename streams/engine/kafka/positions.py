@@ -132,7 +132,11 @@ class Questions:
 
 
 class Answers:
-    """What was asked at once, and comes together."""
+    """What was asked at once, and comes together.
+
+    Attributes:
+        marks: What stands beside the positions that have something beside them.
+    """
 
     def __init__(self, what: str, futures: Mapping[Any, Future[Any]]) -> None:
         """Keep the library's promises.
@@ -143,6 +147,7 @@ class Answers:
         """
         self._what = what
         self._futures = futures
+        self.marks: dict[TopicPartitionKey, str] = {}
 
     def wait(self, seconds: float) -> dict[TopicPartitionKey, int | None] | None:
         """Give the answers when all are there.
@@ -181,5 +186,8 @@ class Answers:
                     f" {each.error.str()}",
                     code="broker_unavailable",
                 )
-            found[each.topic, each.partition] = each.offset if each.offset >= 0 else None
+            key = each.topic, each.partition
+            found[key] = each.offset if each.offset >= 0 else None
+            if each.metadata:
+                self.marks[key] = each.metadata
         return found

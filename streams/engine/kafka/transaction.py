@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from streams.runtime.connection import KafkaConnection
 
+MARK: Final = "lotgate"
+"""Stands beside each position: what was committed here tells itself from what a person set."""
 Place = tuple[str, int | None, bytes | None]
 """Where a record went: topic, and either its partition or the key that chose it."""
 
@@ -206,7 +208,7 @@ class Transaction:
                 code="no_positions",
                 advice="send the position of every partition that the transaction touched",
             )
-        offsets = [TopicPartition(topic, part, at) for (topic, part), at in positions.items()]
+        offsets = [TopicPartition(*key, at, MARK) for key, at in positions.items()]
         self._sent = (offsets, group_metadata)
         try:
             self._live.send_offsets_to_transaction(offsets, group_metadata, self._patience)

@@ -1,0 +1,135 @@
+"""Partitions change hands: with the broker's own protocol, with copies, in the middle of work."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import KafkaException
+
+from streams.engine import ExitCode
+from tests.live.engine_lab import assert_exact, borrowed, inspections
+from tests.live.own_broker import QUICK_SESSIONS, own_broker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.live.engine_lab import Lab
+
+pytestmark = pytest.mark.urs("M4.4")
+
+EVENTS = inspections(6_000)
+NEWER = {"group_protocol": "consumer"}
+
+
+@pytest.fixture(scope="module")
+def quick(parts_cache: Path) -> Iterator[str]:
+    """A broker whose members' sessions under the newer protocol end soon."""
+    with own_broker(parts_cache, QUICK_SESSIONS) as stack:
+        yield stack.broker.bootstrap
+
+
+def test_newer_protocol_a_killed_worker_waits_for_its_place_and_goes_on(
+    quick: str, tmp_path: Path
+) -> None:
+    """Its place is kept for the dead process until the session ends; that is no fencing."""
+    with borrowed(quick, tmp_path, **NEWER) as lab:
+        first = lab.start()
+        lab.produce(EVENTS[:1_000])
+        lab.wait_consumed(1_000)
+        first.kill()
+        first.wait()
+        lab.produce(EVENTS[1_000:2_000])
+        second = lab.start()
+        lab.wait(lambda: "still waits for the former process" in lab.tail(), "the worker says so")
+        lab.wait_consumed(2_000)
+        assert second.poll() is None
+        assert_exact(lab, EVENTS[:2_000])
+
+
+def test_newer_protocol_workers_come_and_go_in_the_middle_of_work(
+    quick: str, tmp_path: Path
+) -> None:
+    """Records in hand of a partition that moved are dropped, not committed by the wrong one."""
+    with borrowed(quick, tmp_path, cycle_records=50, **NEWER) as lab:
+        first = lab.start("a")
+        lab.produce(EVENTS[:2_000])
+        lab.wait_consumed(500)
+        second = lab.start("b")
+        lab.produce(EVENTS[2_000:4_000])
+        lab.wait(lambda: joined(lab, "b"), "the second worker is a member")
+        lab.wait_consumed(2_500)
+        assert lab.stop(second) == 0
+        third = lab.start("c")
+        lab.produce(EVENTS[4_000:])
+        lab.wait_consumed(len(EVENTS))
+        assert first.poll() is None
+        assert third.poll() is None
+        assert_exact(lab, EVENTS)
+
+
+def joined(lab: Lab, instance: str) -> bool:
+    """Whether an instance is a member of the group and has a partition."""
+    (answer,) = lab.admin.describe_consumer_groups([lab.group]).values()
+    try:
+        members = answer.result().members
+    except KafkaException:
+        # The coordinator of a new group is not known yet.
+        return False
+    return any(m.group_instance_id == instance and m.assignment.topic_partitions for m in members)
+
+
+def test_newer_protocol_the_same_instance_twice_ends_the_older_one(
+    quick: str, tmp_path: Path
+) -> None:
+    """There the group refuses the newcomer, but the transactions' name is the newcomer's."""
+    with borrowed(quick, tmp_path, **NEWER) as lab:
+        first = lab.start("a")
+        lab.produce(EVENTS[:1_000])
+        lab.wait_consumed(1_000)
+        twin = tmp_path / "twin"
+        twin.mkdir()
+        lab.changes["data"] = str(twin)
+        second = lab.start("a")
+        lab.wait(lambda: "still waits for the former process" in lab.tail(), "it was refused")
+        lab.produce(EVENTS[1_000:2_000])
+        assert first.wait(60) == ExitCode.FENCED
+        lab.wait_consumed(2_000)
+        assert second.poll() is None
+        assert_exact(lab, EVENTS[:2_000])
+
+
+def test_a_worker_with_copies_takes_over_from_them(broker: str, tmp_path: Path) -> None:
+    with borrowed(broker, tmp_path, standbys=1) as lab:
+        first, second = lab.start("a"), lab.start("b")
+        lab.produce(EVENTS[:3_000])
+        lab.wait_consumed(3_000)
+        lab.wait(lambda: copied(lab, "b"), "the second worker has a copy of every partition")
+        first.kill()
+        lab.produce(EVENTS[3_000:])
+        lab.wait_consumed(len(EVENTS))
+        assert second.poll() is None
+        assert_exact(lab, EVENTS)
+
+
+def copied(lab: Lab, instance: str) -> bool:
+    """Whether there is a store for each partition, whoever owns it."""
+    folder = lab.folder / f"data-{instance}" / lab.group
+    return {each.name for each in folder.glob("lots-*")} == {"lots-0", "lots-1"}
+
+
+def test_workers_join_and_leave_in_the_middle_of_work(broker: str, tmp_path: Path) -> None:
+    """Cycles of a group that moves are given up and read again; nothing is lost or doubled."""
+    with borrowed(broker, tmp_path, cycle_records=50) as lab:
+        first = lab.start("a")
+        for number, instance in enumerate(("b", "c")):
+            lab.produce(EVENTS[number * 2_000 : (number + 1) * 2_000])
+            worker = lab.start(instance)
+            lab.wait(partial(joined, lab, instance), "another worker is a member")
+            assert lab.stop(worker) == 0
+        lab.produce(EVENTS[4_000:])
+        lab.wait_consumed(len(EVENTS))
+        assert first.poll() is None
+        assert_exact(lab, EVENTS)
