@@ -1,6 +1,6 @@
 # `make` alone lists what there is. All Python runs from .venv, whatever environment is active.
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types arch check test storm demo up down purge plant clean
+.PHONY: help setup fmt lint types arch check test storm bench-engine demo up down purge plant clean
 SHELL := /bin/sh
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
@@ -8,7 +8,7 @@ BIN := .venv/bin
 CODE := streams connectors schemas tests examples deploy/local
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/complete ## make .venv with everything; quick when nothing changed
 
@@ -40,6 +40,9 @@ test: setup ## set up what the tests need and run them all
 
 storm: setup ## crash the engine at random for a while: make storm SEED=1 SECONDS=600
 	@PYTHONPATH=.:deploy/local $(BIN)/python -m tests.storm --seed $(or $(SEED),1) --seconds $(or $(SECONDS),600)
+
+bench-engine: setup ## our engine beside Kafka Streams, Quix Streams and stock Faust, 20 minutes
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 demo: setup ## the main job on real parts; leaves the stack running
 	@$(BIN)/lotgate demo
