@@ -68,7 +68,7 @@ def event_at(seq: int) -> job.Inspection:
     probe, place = divmod(seq, PROBE_EVERY)
     if place == 0:
         return job.inspection(seq, f"PROBE-{probe:07d}", job.UPPER + 1)
-    if place == PROBE_EVERY // 2 and probe >= BETWEEN_FAILURES:
+    if place == PROBE_EVERY // 2 and probe > BETWEEN_FAILURES:
         return job.inspection(seq, f"PROBE-{probe - BETWEEN_FAILURES:07d}", job.UPPER + 1)
     return job.inspection(seq, job.lot_name(seq * 7919 % LOTS), job.LOWER + 1)
 
@@ -76,7 +76,7 @@ def event_at(seq: int) -> job.Inspection:
 def is_probe(seq: int) -> bool:
     """Whether this record makes a hold."""
     probe, place = divmod(seq, PROBE_EVERY)
-    return place == PROBE_EVERY // 2 and probe >= BETWEEN_FAILURES
+    return place == PROBE_EVERY // 2 and probe > BETWEEN_FAILURES
 
 
 def pace(bootstrap: str, topic: str, schema_id: int, stop: Event, sent: Any) -> None:
