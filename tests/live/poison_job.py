@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,9 @@ def decide(state: job.LotCount | None, event: job.Inspection) -> Verdict[job.Lot
     """The engine job's rule; some notes are too much for the first build."""
     if BUILD == "1" and event.note == "kills":
         os.abort()
+    if BUILD == "1" and event.note == "hangs":
+        # Backtracks for years inside one call that no thread can interrupt.
+        re.fullmatch(r"(a+)+b", "a" * 60)
     if BUILD == "1" and event.note == "later":
         raise ValueError("not known yet: amqp://quality:hunter22@broker/")
     return job.decide(state, replace(event, note=""))

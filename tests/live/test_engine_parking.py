@@ -48,16 +48,15 @@ def poisoned(broker: str, folder: Path, **changes: Any) -> Iterator[Lab]:
         yield lab
 
 
-@pytest.mark.parametrize("limit", [{"records": 3}, {"octets": 600}], ids=["records", "bytes"])
 def test_a_full_parking_is_a_named_stop_and_a_decision_makes_room(
-    broker: str, tmp_path: Path, limit: dict[str, int]
+    broker: str, tmp_path: Path
 ) -> None:
     first = event(NEXT, "later")
     waiting = [event(NEXT + 1 + n) for n in range(8)]
-    with poisoned(broker, tmp_path, parking=limit) as lab:
+    with poisoned(broker, tmp_path, parking={"octets": 600}) as lab:
         lab.produce([*EVENTS, first, *waiting])
         assert lab.start().wait(30) == ExitCode.PARKING_FULL
-        assert "LOTGATE_PARKING_" in lab.tail()
+        assert "LOTGATE_PARKING_BYTES" in lab.tail()
         # The dead letter itself was committed, else nobody could decide on it.
         (dead,) = lab.dead()
         before = lab.states()["L00001"]
@@ -151,3 +150,19 @@ def test_a_record_that_kills_its_process_is_a_dead_letter_after_the_third_death(
         lab.start(ENGINE_TEST_BUILD="2")
         lab.wait(lambda: lab.states()["L00001"].seq == NEXT + 1, "the key is released")
         assert_exact(lab, [*EVENTS, *others, event(NEXT), event(NEXT + 1)])
+
+
+def test_a_record_that_hangs_is_a_dead_letter_after_the_third_watchdog(
+    broker: str, tmp_path: Path
+) -> None:
+    others = [event(NEXT + n, lot="L00002") for n in range(5)]
+    with poisoned(broker, tmp_path, watchdog_s=4) as lab:
+        lab.produce([*EVENTS, event(NEXT, "hangs"), *others])
+        for _ in range(3):
+            assert lab.start().wait(60) == ExitCode.WATCHDOG
+        worker = lab.start()
+        lab.wait_consumed(len(EVENTS) + 1 + len(others))
+        (dead,) = lab.dead()
+        assert (dead.key, said(dead, "code")) == (LOT, "crash_loop")
+        assert_exact(lab, [*EVENTS, *others])
+        assert lab.stop(worker) == 0
