@@ -14,6 +14,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from confluent_kafka import KafkaException
+
 from tests.bench.ground import Ground, lent
 from tests.bench.measure.latency import measured
 from tests.bench.measure.watch import ended
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 RECORDS = 1_000_000
 ROUNDS = 3
+ENDED_BADLY = (RuntimeError, KafkaException)
 
 
 class Bench:
@@ -41,7 +44,7 @@ class Bench:
             group = f"{row.key.replace('_', '-')}-{number}"
             try:
                 result = once(row, self._ground, self._peers, inputs[row.input], group)
-            except RuntimeError as failure:
+            except ENDED_BADLY as failure:
                 self._failed(row, failure)
                 continue
             self.found.results.setdefault(row.key, []).append(result)
@@ -73,7 +76,7 @@ class Bench:
             found = measured(
                 self._ground, it.input, it.output, [worker], seconds=self._given.seconds
             )
-        except RuntimeError as failure:
+        except ENDED_BADLY as failure:
             self._failed(row, failure)
             return
         finally:
@@ -90,7 +93,7 @@ class Bench:
         self.found.latencies["none"] = [found]
         say(f"no engine: {found}")
 
-    def _failed(self, row: Row, failure: RuntimeError) -> None:
+    def _failed(self, row: Row, failure: Exception) -> None:
         self.found.failures.append(f"{row.title}: {failure}")
         say(f"FAILED {row.title}: {failure}")
 

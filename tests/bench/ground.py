@@ -105,7 +105,9 @@ class Ground:
         """The next offset of each partition."""
         latest: Any = OffsetSpec
         wanted = {TopicPartition(topic, n): latest.latest() for n in range(PARTITIONS)}
-        answers = self.admin.list_offsets(wanted, request_timeout=30)
+        # A new client: an older one may know the topic as missing, and stay with that.
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        answers = admin.list_offsets(wanted, request_timeout=30)
         found = {each.partition: answer.result(30).offset for each, answer in answers.items()}
         return [found[number] for number in range(PARTITIONS)]
 
