@@ -11,7 +11,7 @@ from streams import app as composition
 from streams.engine import arm, provision, run_worker, supervised
 from streams.operator.answers.apps import app_option, imported
 from streams.runtime.logging import configure_logging
-from streams.runtime.settings import WorkerSettings, load
+from streams.runtime.settings import WatchdogSettings, WorkerSettings, load
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 @app_option
 def worker(place: str | None) -> None:
     """Run the stages of an app until stopped. Exit codes: `lotgate exit-codes`."""
+    # Before an app's imports start threads: what follows goes on in a child of this process.
+    heart = supervised(load(WatchdogSettings).watchdog_s)
     if place is None:
         settings = load(WorkerSettings)
         app = composition.main_job(tuple(settings.hold_targets.split(",")))
@@ -27,8 +29,6 @@ def worker(place: str | None) -> None:
         app = imported(place)
         settings = composition.settings_of(app, WorkerSettings)
     connection = settings.connection()
-    # Before anything starts a thread: the worker goes on in a child.
-    heart = supervised(settings.watchdog_s)
     configure_logging(
         "worker",
         instance=settings.instance_id,

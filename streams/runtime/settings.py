@@ -86,7 +86,17 @@ class CommonSettings(BaseModel):
         )
 
 
-class WorkerSettings(CommonSettings):
+class WatchdogSettings(BaseModel):
+    """What a worker must know before it imports anything that may start a thread."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+    watchdog_s: float = Field(
+        60.0, ge=0, description="Seconds without movement that end the process; 0 for never."
+    )
+
+
+class WorkerSettings(CommonSettings, WatchdogSettings):
     """`lotgate worker`: stages and their state."""
 
     data_dir: Path = Field(description="Where the stores of this instance live; one volume each.")
@@ -109,9 +119,6 @@ class WorkerSettings(CommonSettings):
     )
     cycle_records: int = Field(20_000, ge=1, description="Most records in one cycle.")
     cycle_floor_ms: int = Field(0, ge=0, description="Least time between two cycles.")
-    watchdog_s: float = Field(
-        60.0, ge=0, description="Seconds without movement that end the process; 0 for never."
-    )
     health_host: str = Field("0.0.0.0", description="Address of the probes.")  # noqa: S104 - the node's
     health_port: int = Field(0, ge=0, le=65_535, description="TCP port of the probes; 0 for none.")
     parking_records: int = Field(

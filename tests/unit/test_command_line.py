@@ -19,7 +19,9 @@ from streams.operator.exit_codes import all_codes
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     monkeypatch.chdir("/")
-    return CliRunner(env=dict.fromkeys(("LOTGATE_BOOTSTRAP", "LOTGATE_REGISTRY_URL")))
+    # Commands run in this very process, which must not become the supervisor of a worker.
+    inherited = dict.fromkeys(("LOTGATE_BOOTSTRAP", "LOTGATE_REGISTRY_URL"))
+    return CliRunner(env={**inherited, "LOTGATE_WATCHDOG_S": "0"})
 
 
 def test_help_names_every_command_without_importing_it(runner: CliRunner) -> None:
