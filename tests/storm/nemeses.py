@@ -289,7 +289,6 @@ def full_disk(storm: Storm) -> None:
     """The workers' disk is full for a while."""
     filler = storm.workers.disks / "filler"
     limited = os.path.ismount(storm.workers.disks)
-    storm.workers.tally.is_disk_full = True
     if limited:
         _fill(filler)
     else:
@@ -300,9 +299,6 @@ def full_disk(storm: Storm) -> None:
         filler.unlink(missing_ok=True)
     else:
         _limit_files(storm, resource.RLIM_INFINITY)
-    # Who met the full disk ends soon.
-    storm.rest(1.0, 1.5)
-    storm.workers.tally.is_disk_full = False
     storm.say("the workers' disk has room again")
 
 

@@ -66,13 +66,11 @@ class Tally:
     kills_between_commit_and_write: int = 0
     exits: Counter[int] = field(default_factory=Counter)
     unforeseen: int = 0
-    """Ends that the engine has no name for, a full disk apart, and crashes."""
-    is_disk_full: bool = False
+    """Ends that the engine has no name for, and crashes."""
 
     def ended(self, code: int) -> None:
         self.exits[code] += 1
-        nameless = code in (1, ExitCode.UNFORESEEN) and not self.is_disk_full
-        self.unforeseen += nameless or code < 0
+        self.unforeseen += code in (1, ExitCode.UNFORESEEN) or code < 0
 
 
 class Workers:

@@ -146,9 +146,14 @@ class Disk:
         return all(key == CHECKPOINT_KEY for key in self._db.keys())  # noqa: SIM118
 
     def wipe(self) -> None:
-        """Remove everything; the changelog restores it."""
-        self._db.close()
-        shutil.rmtree(self.path)
+        """Remove everything; the changelog restores it.
+
+        Raises:
+            Transient: It cannot be opened again now: `reopen` later.
+        """
+        self.close()
+        self.is_failed = True
+        shutil.rmtree(self.path, ignore_errors=True)
         self._opened()
 
     def reopen(self) -> None:
