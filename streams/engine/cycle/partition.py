@@ -369,6 +369,7 @@ class Partition:
                 self._bury(record, failure, attempts=1)
                 return
             self.released.append(record.offset())
+        self.pending.free(key)
 
 
 def _stamp_of(stage: Stage, codec: Encoding, settings: EngineSettings, number: int) -> Stamp | None:
