@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.live.timer_lab import TimerLab
 
-pytestmark = pytest.mark.urs("M4.2", "M4.4")
+pytestmark = pytest.mark.urs("M4.4")
 
 SECOND = 1_000_000
 CYCLE_POINTS = (

@@ -17,7 +17,7 @@ from streams.errors import Misconfigured
 if TYPE_CHECKING:
     from streams.engine import Record
 
-pytestmark = pytest.mark.urs("M4.2", "M4.4")
+pytestmark = pytest.mark.urs("M4.4")
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from streams.errors import Misconfigured, Poison
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.urs("M4.2", "M4.4")
+pytestmark = pytest.mark.urs("M4.4")
 
 KEYS = st.binary(max_size=3) | st.sampled_from([b"\0", b"a\0", b"a\0\0b", b"\xff", b"a", b"ab"])
 NAMES = st.text(max_size=2)
