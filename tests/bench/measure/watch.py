@@ -128,6 +128,7 @@ class Watch:
             RuntimeError: A process ended, or the work was not done in time.
         """
         roots = [process.pid for process in processes]
+        zero = Sight(began, (0,) * len(self._ends), 0.0, procfs.cpu_s(self._ground.broker_pid))
         start_s = 0.0
         first: Sight | None = None
         shares: list[list[int]] = []
@@ -150,6 +151,9 @@ class Watch:
             time.sleep(LOOK_S)
             end = self._look(roots)
         self._asking.close()
+        if first.done == sight.done:
+            # All was committed at once: there is no window but the whole run.
+            first = zero
         return Run(
             records=sight.records - first.records,
             wall_s=sight.at - first.at,
