@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from streams.contracts.topic_specs import TopicSpec
 from streams.engine import Transaction, describe, provision
 from streams.engine.cycle.takeover import Takeovers
+from streams.engine.kafka.positions import Questions
 from streams.engine.state.disk import Disk
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ class Site:
         return Held(key, disk)
 
     def takeovers(self) -> Takeovers:
-        return Takeovers(self.connection, self.opened, lambda: self.now_ms)
+        questions = Questions(self.connection)
+        return Takeovers(self.connection, questions, self.opened, lambda: self.now_ms)
 
     def begin(self, takeovers: Takeovers, *partitions: int) -> None:
         for number in partitions or range(self.partitions):

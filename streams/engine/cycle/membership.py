@@ -83,7 +83,7 @@ class Membership:
         self.active: dict[TopicPartitionKey, Partition] = {}
         self._owned: set[TopicPartitionKey] = set()
         self._questions = Questions(connection)
-        self._takeovers = Takeovers(connection, self._opened, now_ms)
+        self._takeovers = Takeovers(connection, self._questions, self._opened, now_ms)
         self._standbys = Standbys(connection, self._copies(), now_ms) if settings.standbys else None
         self.moved = False
         self.fresh: list[Partition] = []

@@ -8,7 +8,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.engine.faults import reach
-from streams.engine.kafka.positions import Questions
 from streams.engine.kafka.transaction import MARK
 from streams.engine.state.feed import Feed
 from streams.engine.state.restore import Restore
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from streams.engine.cycle.partition import Partition
     from streams.engine.kafka.admin import TopicFacts
-    from streams.engine.kafka.positions import Answers
+    from streams.engine.kafka.positions import Answers, Questions
     from streams.engine.kafka.records import TopicPartitionKey
     from streams.runtime.connection import KafkaConnection
 
@@ -100,19 +99,21 @@ class Takeovers:
     def __init__(
         self,
         connection: KafkaConnection,
+        questions: Questions,
         opened: Callable[[TopicPartitionKey], Partition],
         now_ms: Callable[[], int],
     ) -> None:
         """Say how a partition is opened.
 
         Args:
-            connection: Where the broker is, and the group.
+            connection: Where the broker is.
+            questions: Asks it for offsets.
             opened: Opens a partition with its disk.
             now_ms: The clock, milliseconds since 1970.
         """
         self._opened = opened
         self._now_ms = now_ms
-        self._questions = Questions(connection)
+        self._questions = questions
         self._feed = Feed(connection)
         self._all: dict[TopicPartitionKey, _Takeover] = {}
         self._by_changelog: dict[TopicPartitionKey, _Takeover] = {}

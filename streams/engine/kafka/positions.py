@@ -92,19 +92,14 @@ class Questions:
     """Asks the broker for offsets without waiting: other partitions flow meanwhile."""
 
     def __init__(self, connection: KafkaConnection) -> None:
-        """Say where; the client is made when something is asked.
+        """Connect, so that the first answer comes soon.
 
         Args:
             connection: Where the broker is, and the group.
         """
-        self._connection = connection
         self._group = prefixed(connection.prefix, connection.group)
-        self._client: AdminClient | None = None
-
-    @property
-    def _admin(self) -> AdminClient:
-        self._client = self._client or AdminClient(clients.base(self._connection))
-        return self._client
+        self._admin = AdminClient(clients.base(connection))
+        self._admin.describe_cluster()
 
     def ends(self, keys: Iterable[TopicPartitionKey]) -> Answers:
         """Ask for the ends of partitions, open transactions included."""

@@ -101,6 +101,9 @@ class Transaction:
         """
         producer = Producer(self._settings)
         try:
+            # With a connection there it finds its coordinator at once, else often half a second
+            # later.
+            producer.list_topics(timeout=self._patience)
             producer.init_transactions(self._patience)
         except KafkaException as failure:
             _discard(producer)
