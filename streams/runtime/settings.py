@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from streams.errors import Misconfigured
 from streams.runtime.connection import KafkaConnection
@@ -92,8 +92,15 @@ class WatchdogSettings(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     watchdog_s: float = Field(
-        60.0, ge=0, description="Seconds without movement that end the process; 0 for never."
+        60.0, ge=0, description="Seconds without movement (5 or more) that end it; 0 for never."
     )
+
+    @field_validator("watchdog_s")
+    @classmethod
+    def _leaves_room(cls, given: float) -> float:
+        if 0 < given < 5:
+            raise ValueError("5 or more, or 0: a cycle works for a second, a machine pauses")
+        return given
 
 
 class WorkerSettings(CommonSettings, WatchdogSettings):

@@ -13,6 +13,7 @@ from streams.runtime.settings import (
     EvidenceSettings,
     HoldSettings,
     ToolSettings,
+    WatchdogSettings,
     WorkerSettings,
     described,
     known_variables,
@@ -52,6 +53,16 @@ def test_variables_of_kubernetes_and_of_others_are_ignored(name: str) -> None:
 def test_near_misses_of_the_kubernetes_forms_are_still_unknown(name: str) -> None:
     with pytest.raises(Misconfigured, match=name):
         refuse_unknown({name: "x"})
+
+
+@pytest.mark.parametrize(("given", "is_taken"), [("0", True), ("4.9", False), ("5", True)])
+def test_a_watchdog_leaves_room_for_a_cycle(given: str, is_taken: bool) -> None:
+    environment = {"LOTGATE_WATCHDOG_S": given}
+    if is_taken:
+        assert load(WatchdogSettings, environment=environment).watchdog_s == float(given)
+    else:
+        with pytest.raises(Misconfigured, match=r"LOTGATE_WATCHDOG_S: .*5 or more, or 0"):
+            load(WatchdogSettings, environment=environment)
 
 
 def test_a_missing_variable_is_named() -> None:
