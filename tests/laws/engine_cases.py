@@ -43,7 +43,7 @@ class Failed:
     note: str
 
 
-def record(name: str, **columns: Any) -> dict[str, Any]:
+def record(name: str, /, **columns: Any) -> dict[str, Any]:
     fields = [{"name": key, "type": kind} for key, kind in columns.items()]
     return {"type": "record", "name": f"test.laws.{name}", "fields": fields}
 

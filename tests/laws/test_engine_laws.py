@@ -36,8 +36,8 @@ from tests.laws.engine_cases import (
 
 pytestmark = pytest.mark.urs("M4.4", "M3.3", "X7")
 
-LAW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-FEW = settings(LAW, max_examples=30)
+LAW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(LAW, max_examples=25)
 BAD = ("boom", "huge", "bytes", "empty", "no_key")
 BAD_KINDS = st.sampled_from(BAD)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streams.contracts.catalog import Catalog
@@ -11,7 +12,6 @@ from streams.contracts.file_registry import FileRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from streams.contracts.topics import Topic
     from streams.runtime.connection import KafkaConnection
@@ -25,14 +25,28 @@ class LocalCodec(Codec):
         super().prepare(topics, register=register)
 
 
-def local_codec(registry: Path, connection: KafkaConnection) -> LocalCodec:
+class MemoryRegistry(FileRegistry):
+    """The registry of a file, without the file."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        super().__init__(Path())
+
+    def _read(self) -> None:
+        """What was registered is here."""
+
+    def _write(self) -> None:
+        """Nobody else reads it."""
+
+
+def local_codec(registry: MemoryRegistry, connection: KafkaConnection) -> LocalCodec:
     """Make the codec.
 
     Args:
-        registry: The file that keeps its schemas and ids.
+        registry: Keeps the schemas and ids over the restarts of a process.
         connection: Names the group, whose internal topics are meant.
     """
-    return LocalCodec(_shipped(), FileRegistry(registry), connection.prefix, connection.group)
+    return LocalCodec(_shipped(), registry, connection.prefix, connection.group)
 
 
 @cache

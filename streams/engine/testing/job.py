@@ -12,7 +12,7 @@ from streams.engine.app import Lotgate
 from streams.engine.cycle.demands import refuse_shared_inputs
 from streams.engine.declare import Stage
 from streams.engine.settings import EngineSettings
-from streams.engine.testing.codec import local_codec
+from streams.engine.testing.codec import MemoryRegistry, local_codec
 from streams.engine.testing.memory import Broker
 from streams.runtime.connection import KafkaConnection
 
@@ -62,6 +62,7 @@ class Job:
             Misconfigured: The stages do not fit together, or a schema does not fit its type.
         """
         self._folder = TemporaryDirectory(prefix="lotgate-driver-")
+        self._registry = MemoryRegistry()
         self._given_codec = codec
         self.now_us = now_us
         self._broker = Broker(self._now)
@@ -88,8 +89,7 @@ class Job:
         else:
             stages = list(job.stages if isinstance(job, Lotgate) else job)
         refuse_shared_inputs(stages)
-        registry = Path(self._folder.name) / "registry.json"
-        codec = self._given_codec or local_codec(registry, self._settings.connection)
+        codec = self._given_codec or local_codec(self._registry, self._settings.connection)
         codec.prepare([topic for stage in stages for topic in stage.topics])
         self._stages, self.codec = stages, codec
 
