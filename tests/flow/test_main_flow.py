@@ -12,8 +12,6 @@ from tests.flow.in_memory import Flow
 from tests.translation_golden import STREAM, transaction_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from streams.model.rows import SourceTransaction
 
 
@@ -30,29 +28,29 @@ def ended(flow: Flow) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.urs("M4.1", "M2.5")
-def test_recorded_changes_become_commands_that_name_their_database_row(tmp_path: Path) -> None:
-    flow = Flow(tmp_path)
-    for transaction in recorded():
-        flow.feed(TRANSLATE_INPUT, transaction)
-    commands = flow.records[HOLD_COMMANDS.name]
+def test_recorded_changes_become_commands_that_name_their_database_row() -> None:
+    with Flow() as flow:
+        for transaction in recorded():
+            flow.feed(TRANSLATE_INPUT, transaction)
+        commands, states = flow.records[HOLD_COMMANDS.name], ended(flow)
     assert commands
     live = {t.commit_lsn for t in recorded() if not t.snapshot}
     assert {command.envelope.source.commit_lsn for command in commands} <= live
     assert all(command.envelope.source.op in {"c", "u"} for command in commands)
     held = {c.lot_id for c in commands if c.action == "hold"}
     released = {c.lot_id for c in commands if c.action == "release"}
-    now = {lot for lot, (status, _) in ended(flow).items() if status == "held"}
+    now = {lot for lot, (status, _) in states.items() if status == "held"}
     assert now == held - released
 
 
 @pytest.mark.urs("M4.4")
-def test_every_transaction_delivered_twice_changes_nothing(tmp_path: Path) -> None:
-    once, twice = Flow(tmp_path / "once"), Flow(tmp_path / "twice")
-    for transaction in recorded():
-        once.feed(TRANSLATE_INPUT, transaction)
-        twice.feed(TRANSLATE_INPUT, transaction)
-        twice.feed(TRANSLATE_INPUT, transaction)
-    ids = [command.command_id for command in once.records[HOLD_COMMANDS.name]]
-    assert [command.command_id for command in twice.records[HOLD_COMMANDS.name]] == ids
-    assert ended(twice) == ended(once)
-    assert ids
+def test_every_transaction_delivered_twice_changes_nothing() -> None:
+    with Flow() as once, Flow() as twice:
+        for transaction in recorded():
+            once.feed(TRANSLATE_INPUT, transaction)
+            twice.feed(TRANSLATE_INPUT, transaction)
+            twice.feed(TRANSLATE_INPUT, transaction)
+        ids = [command.command_id for command in once.records[HOLD_COMMANDS.name]]
+        assert [command.command_id for command in twice.records[HOLD_COMMANDS.name]] == ids
+        assert ended(twice) == ended(once)
+        assert ids
