@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 CHUNK: Final = 2_000
 """Records of one write: some ten milliseconds of work."""
+PATIENCE_S: Final = 0.01
+"""Longest wait for a full chunk."""
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 5.0
 TELL_S: Final = 2.0
@@ -257,7 +259,7 @@ class Takeovers:
         while monotonic() < until and any(
             each.end is not None and not each.is_restored for each in self._all.values()
         ):
-            found = self._feed.read(CHUNK, 0.02 if patient else 0.0)
+            found = self._feed.read(CHUNK, PATIENCE_S if patient else 0.0)
             for changelog, messages in found.items():
                 each = self._by_changelog.get(changelog)
                 if each is not None and each.restore is not None and not each.is_restored:
