@@ -96,8 +96,16 @@ class Cluster:
     def coordinator(self, group: str) -> int:
         """The node that coordinates a group."""
         admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
-        answer = admin.describe_consumer_groups([group])[group].result(timeout=15)
-        return int(answer.coordinator.id)
+        deadline = time.monotonic() + READY_S
+        while True:
+            try:
+                answer = admin.describe_consumer_groups([group])[group].result(timeout=15)
+                return int(answer.coordinator.id)
+            except KafkaException:
+                # It is loading the group; a moment later it answers.
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
 
     def transaction_coordinator(self, transactional_id: str) -> int:
         """The node that leads the partition of the transaction log that an id belongs to."""
