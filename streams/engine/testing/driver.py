@@ -97,18 +97,21 @@ class Driver(Decided, Seen):
             let_go(failure)
             raise
 
-    def settle(self) -> None:
+    def settle(self, most_cycles: int = MOST_CYCLES) -> None:
         """Run cycles until there is nothing to do.
+
+        Args:
+            most_cycles: After so many the job is held to be endless.
 
         Raises:
             Misconfigured: The job feeds itself for ever.
             LotgateError: As `cycle`.
         """
-        for _ in range(MOST_CYCLES):
+        for _ in range(most_cycles):
             if not self.cycle():
                 return
         raise Misconfigured(
-            f"after {MOST_CYCLES} cycles there is still something to do",
+            f"after {most_cycles} cycles there is still something to do",
             code="no_rest",
             advice="look for a stage that emits to its own input, or a timer that sets itself",
         )

@@ -61,23 +61,24 @@ class Job:
         Raises:
             Misconfigured: The stages do not fit together, or a schema does not fit its type.
         """
-        self._folder = TemporaryDirectory(prefix="lotgate-driver-")
+        self._connection = KafkaConnection("", group=GROUP)
         self._registry = MemoryRegistry()
         self._given_codec = codec
+        self._stages: list[Stage] = []
+        self._release(job)
         self.now_us = now_us
         self._broker = Broker(self._now)
         self._decisions: list[Decision] = []
+        self._folder = TemporaryDirectory(prefix="lotgate-driver-")
         self._settings = replace(
             EngineSettings(
-                connection=KafkaConnection("", group=GROUP),
+                connection=self._connection,
                 codec=lambda: self.codec,
                 data_dir=Path(self._folder.name) / "stores",
                 clock=self._now,
             ),
             **limits,
         )
-        self._stages: list[Stage] = []
-        self._release(job)
 
     def _now(self) -> int:
         return self.now_us
@@ -89,10 +90,10 @@ class Job:
         else:
             stages = list(job.stages if isinstance(job, Lotgate) else job)
         refuse_shared_inputs(stages)
-        codec = self._given_codec or local_codec(self._registry, self._settings.connection)
+        codec = self._given_codec or local_codec(self._registry, self._connection)
         codec.prepare([topic for stage in stages for topic in stage.topics])
         self._stages, self.codec = stages, codec
 
     def _full(self, topic: Topic[Any]) -> str:
-        connection = self._settings.connection
+        connection = self._connection
         return topic.full_name(connection.prefix, connection.group)
