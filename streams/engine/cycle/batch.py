@@ -44,14 +44,14 @@ class Batch:
         self._note()
         try:
             for decision in self.decisions:
-                self.partition.decide(decision)
+                self.partition.settling.decide(decision)
             if self.timers:
                 self.partition.firing.run(self.timers, deadline)
             if self.timers and monotonic() > deadline:
                 self.left = self.records
             elif self.records:
                 self.left = self.partition.run(self.records, deadline)
-            self.partition.stage_counters()
+            self.partition.staged.counters()
         except BaseException as failure:  # noqa: BLE001 - the cycle judges it
             self.failure = failure
         if self.suspects is not None:
@@ -112,6 +112,6 @@ def narrowed(batches: Iterable[Batch], why: str) -> int:
             else:
                 # A release stops at what is condemned. Taking the last of what ran each time,
                 # the first that the broker takes ends just before the record at fault.
-                last = [decision.offset, *batch.partition.released][-1]
+                last = [decision.offset, *batch.partition.settling.released][-1]
                 batch.partition.condemned = (last, refused)
     return 1

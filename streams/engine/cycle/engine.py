@@ -185,7 +185,7 @@ class Engine:
                 partition, counters = batch.partition, batch.partition.fuse.dump()
                 partition.reset()
                 partition.fuse.restore(counters)
-                partition.stage_counters()
+                partition.staged.counters()
                 self._commit([partition])
 
     def close(self) -> None:
@@ -288,11 +288,9 @@ class Engine:
         found: dict[tuple[str, int], list[Decision]] = {}
         known = self._decisions.known
         for key, partition in membership.active.items():
-            concerned = [each for each in known[partition.scanned :] if partition.concerns(each)]
+            concerned = partition.settling.concerning(known)
             if concerned:
                 found[key] = concerned
-            else:
-                partition.scanned = len(known)
             if partition.fuse.tripped and not any(d.kind == "fuse_reset" for d in concerned):
                 raise FuseTripped(
                     f"the fuse of {key[0]}[{key[1]}] is tripped: {partition.fuse.tripped}",

@@ -167,7 +167,7 @@ class Firing:
             return error
         if emitted is not None:
             record = as_record(place, self._now_us, partition.position)
-            partition.emit(record, *emitted, also=self._story(place))
+            partition.staged.emit(record, *emitted, also=self._story(place))
         return None
 
     def _story(self, place: Place) -> dict[str, str]:
@@ -180,7 +180,7 @@ class Firing:
 
     def _bury(self, place: Place, error: Exception, attempts: int, cause: str = "") -> None:
         partition = self._partition
-        partition.letter(
+        partition.staged.letter(
             as_record(place, self._now_us, partition.position),
             error,
             attempts=attempts,
@@ -188,7 +188,7 @@ class Firing:
             also=self._story(place),
         )
         self._pending.fail(place, attempts)
-        partition.failed(error)
+        partition.staged.failed(error)
 
 
 def _place(decision: Decision) -> Place:
