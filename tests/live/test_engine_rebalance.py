@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import KafkaException
 
-from streams.engine import ExitCode
-from tests.live.engine_lab import assert_exact, borrowed, inspections
+from streams.engine import EngineSettings, ExitCode
+from streams.engine.cycle.engine import Engine
+from streams.errors import Transient
+from tests.live import engine_job as job
+from tests.live.engine_lab import PARTITIONS, assert_exact, borrowed, inspections
 from tests.live.own_broker import QUICK_SESSIONS, own_broker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from streams.engine.kafka.clients import GroupProtocol
     from tests.live.engine_lab import Lab
 
 pytestmark = pytest.mark.urs("M4.4")
@@ -99,6 +104,60 @@ def test_newer_protocol_the_same_instance_twice_ends_the_older_one(
         lab.wait_consumed(2_000)
         assert second.poll() is None
         assert_exact(lab, EVENTS[:2_000])
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_no_record_in_hand_is_of_a_partition_that_has_moved(
+    quick: str, tmp_path: Path, protocol: GroupProtocol
+) -> None:
+    """The group takes partitions inside of the very calls that give their records."""
+    with borrowed(quick, tmp_path, cycle_records=20) as lab:
+        lab.produce(EVENTS)
+        engines = [engine(lab, name, protocol) for name in ("a", "b")]
+        first, second = engines
+        first.start()
+        deadline = time.monotonic() + 60
+        try:
+            while len(first.membership.active) < PARTITIONS:
+                step(first, deadline)
+            second.start()
+            while not (second.membership.active and second.records):
+                step(second, deadline)
+                step(first, deadline)
+            assert first.membership.active.keys().isdisjoint(second.membership.active)
+        finally:
+            for each in engines:
+                each.close()
+
+
+def engine(lab: Lab, instance: str, protocol: GroupProtocol) -> Engine:
+    return Engine(
+        job.app.stages,
+        EngineSettings(
+            lab.connection,
+            lambda: lab.codec,
+            lab.folder / f"data-{instance}",
+            instance_id=instance,
+            session_timeout_ms=6_000,
+            group_protocol=protocol,
+            cycle_records=20,
+        ),
+    )
+
+
+def step(each: Engine, deadline: float) -> None:
+    """One cycle, as the plug-in runs it."""
+    assert time.monotonic() < deadline
+    try:
+        batches = each.poll()
+        active = each.membership.active
+        for batch in batches:
+            assert active.get(batch.partition.key) is batch.partition
+            batch.run(time.monotonic() + 1)
+        if batches:
+            each.commit(batches)
+    except Transient:
+        each.recover()
 
 
 def test_a_worker_with_copies_takes_over_from_them(broker: str, tmp_path: Path) -> None:
