@@ -14,7 +14,8 @@ import time
 
 from tests.bench.ground import Ground, holds, lent
 from tests.bench.measure.latency import measured
-from tests.bench.measure.watch import Run, Watch, ended
+from tests.bench.measure.watch import Watch, ended
+from tests.bench.measure.window import Run
 from tests.bench.ours import Ours
 
 LIMIT_S = 600.0

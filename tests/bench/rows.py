@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tests.bench import envelope_job
 from tests.bench.ground import holds
-from tests.bench.measure.watch import Run, Watch, ended
+from tests.bench.measure.watch import Watch, ended
+from tests.bench.measure.window import Run
 from tests.bench.ours import EXAMPLE, Ours
 from tests.bench.peers.contenders import KafkaStreams, Peer, Quix, StockFaust
 

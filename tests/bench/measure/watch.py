@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from tests.bench.measure import procfs
+from tests.bench.measure.window import Run, Sight, Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,75 +18,6 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 0.05
 STOP_S: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """How far a run was at one instant.
-
-    Attributes:
-        at: Seconds of a steady clock.
-        done: Committed position of each partition.
-        cpu_s: CPU seconds of the run's processes since their start.
-        broker_s: CPU seconds of the broker.
-    """
-
-    at: float
-    done: tuple[int, ...]
-    cpu_s: float
-    broker_s: float
-
-    @property
-    def records(self) -> int:
-        """Records committed."""
-        return sum(self.done)
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run took, from the first committed records (or both workers at work) to the last.
-
-    Attributes:
-        records: Records within the window.
-        wall_s: Seconds of the window.
-        cpu_s: CPU seconds of the run's processes in the window.
-        broker_s: CPU seconds of the broker in the window.
-        whole_s: CPU seconds of the run's processes since their start.
-        total: All records of the run.
-        start_s: From the start of the process to the first committed record.
-        rss_mb: Peak resident memory of the largest worker, its helpers included.
-        threads: CPU seconds by thread in the first worker's whole run.
-    """
-
-    records: int
-    wall_s: float
-    cpu_s: float
-    broker_s: float
-    whole_s: float
-    total: int
-    start_s: float
-    rss_mb: float
-    threads: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def cpu_per_million(self) -> float:
-        """CPU seconds per million records."""
-        return self.cpu_s * 1e6 / self.records
-
-    @property
-    def whole_per_million(self) -> float:
-        """The same with the start."""
-        return self.whole_s * 1e6 / self.total
-
-    @property
-    def broker_per_million(self) -> float:
-        """The broker's CPU seconds per million records."""
-        return self.broker_s * 1e6 / self.records
-
-    @property
-    def rate(self) -> float:
-        """Records per second."""
-        return self.records / self.wall_s
 
 
 class Watch:
@@ -128,54 +59,31 @@ class Watch:
             RuntimeError: A process ended, or the work was not done in time.
         """
         roots = [process.pid for process in processes]
-        zero = Sight(began, (0,) * len(self._ends), 0.0, procfs.cpu_s(self._ground.broker_pid))
-        start_s = 0.0
-        first: Sight | None = None
-        shares: list[list[int]] = []
-        marks: tuple[int, ...] = ()
-        while True:
+        window = Window(self._members, self._ends, self._start(began))
+        sight = window.zero
+        while sight.records < sum(self._ends):
             sight = self._look(roots)
-            if not start_s and sight.records:
-                start_s = sight.at - began
-            if self._members > 1 and not shares and sight.records:
-                shares, marks = self._shares(), sight.done
-            if first is None and self._is_open(sight, shares, marks):
-                first = sight
-            if first is not None and self._is_over(sight, shares):
-                break
+            if window.wants_shares(sight):
+                window.shares, window.marks = self._shares(), sight.done
+            window.see(sight)
             self._check(processes, sight, began, limit_s)
             time.sleep(LOOK_S)
-        end = sight
-        while end.records < sum(self._ends):
-            self._check(processes, end, began, limit_s)
-            time.sleep(LOOK_S)
-            end = self._look(roots)
         self._asking.close()
-        if first.done == sight.done:
-            # All was committed at once: there is no window but the whole run.
-            first = zero
+        first, last = window.edges(sight)
         return Run(
-            records=sight.records - first.records,
-            wall_s=sight.at - first.at,
-            cpu_s=sight.cpu_s - first.cpu_s,
-            broker_s=sight.broker_s - first.broker_s,
-            whole_s=end.cpu_s,
-            total=end.records,
-            start_s=start_s,
+            records=last.records - first.records,
+            wall_s=last.at - first.at,
+            cpu_s=last.cpu_s - first.cpu_s,
+            broker_s=last.broker_s - first.broker_s,
+            whole_s=sight.cpu_s,
+            total=sight.records,
+            start_s=window.began_work - began,
             rss_mb=max(procfs.peak_mb(root) for root in roots),
             threads=procfs.threads(roots[0]),
         )
 
-    def _is_open(self, sight: Sight, shares: list[list[int]], marks: tuple[int, ...]) -> bool:
-        if self._members == 1:
-            return sight.records > 0
-        return bool(shares) and all(now > then for now, then in zip(sight.done, marks, strict=True))
-
-    def _is_over(self, sight: Sight, shares: list[list[int]]) -> bool:
-        """All is done; with several members: one of them has nothing left to do."""
-        if self._members == 1:
-            return sight.records >= sum(self._ends)
-        return any(all(sight.done[n] >= self._ends[n] for n in share) for share in shares)
+    def _start(self, began: float) -> Sight:
+        return Sight(began, (0,) * len(self._ends), 0.0, procfs.cpu_s(self._ground.broker_pid))
 
     def _check(
         self,

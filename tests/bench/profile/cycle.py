@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.bench.measure.watch import Run, Watch, ended
+from tests.bench.measure.watch import Watch, ended
+from tests.bench.measure.window import Run
 from tests.bench.profile import layers
 
 if TYPE_CHECKING:
