@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -85,11 +86,11 @@ class Suspects:
     def begin(self, topic: str, partition: int, first: int, last: int) -> None:
         """Note that a rule is about to see these records."""
         note = orjson.dumps([[topic, partition, first, last, 1]])
-        os.pwrite(self._file, note.ljust(NOTE_BYTES), 0)
+        self._write(note.ljust(NOTE_BYTES))
 
     def end(self) -> None:
         """Note that no rule is at work."""
-        os.pwrite(self._file, NO_NOTE, 0)
+        self._write(NO_NOTE)
 
     def refusal(self, topic: str, partition: int, offset: int) -> Poison | None:
         """Why a record is not tried again; None if it may be tried."""
@@ -138,11 +139,19 @@ class Suspects:
             died_at.topic, died_at.partition, died_at.first, died_at.last,
         )  # fmt: skip
 
+    def _write(self, note: bytes) -> None:
+        # A disk that is full costs the finding of a killer, and no record.
+        with suppress(OSError):
+            os.pwrite(self._file, note, 0)
+
     def _keep(self) -> None:
         fields = [[s.topic, s.partition, s.first, s.last, s.deaths] for s in self._known]
         beside = self._path.with_suffix(".new")
-        beside.write_bytes(orjson.dumps(fields))
-        beside.replace(self._path)
+        try:
+            beside.write_bytes(orjson.dumps(fields))
+            beside.replace(self._path)
+        except OSError as failure:
+            log.warning("what is suspected is not kept over a restart: %s", failure)
 
 
 def _read(octets: bytes) -> list[list[Any]]:
