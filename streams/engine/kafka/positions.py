@@ -25,7 +25,7 @@ from streams.engine.kafka.failures import StartPosition, Unreleased, fenced, jud
 from streams.errors import Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Future
 
     from streams.engine.kafka.records import TopicPartitionKey
@@ -98,7 +98,11 @@ class Questions:
             connection: Where the broker is, and the group.
         """
         self._group = prefixed(connection.prefix, connection.group)
-        self._admin = AdminClient(clients.base(connection))
+        self._settings = clients.base(connection)
+        self._connect()
+
+    def _connect(self) -> None:
+        self._admin = AdminClient(self._settings)
         self._admin.describe_cluster()
 
     def ends(self, keys: Iterable[TopicPartitionKey]) -> Answers:
@@ -116,14 +120,14 @@ class Questions:
         answers = self._admin.list_consumer_group_offsets(
             request, require_stable=True, request_timeout=WAIT_S
         )
-        return Answers("the group's positions", answers)
+        return Answers("the group's positions", answers, self._connect)
 
     def _offsets(self, keys: Iterable[TopicPartitionKey], spec: OffsetSpec) -> Answers:
         wanted = {TopicPartition(*key): spec for key in keys}
         answers = self._admin.list_offsets(
             wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=WAIT_S
         )
-        return Answers("offsets", answers)
+        return Answers("offsets", answers, self._connect)
 
 
 class Answers:
@@ -133,14 +137,20 @@ class Answers:
         marks: What stands beside the positions that have something beside them.
     """
 
-    def __init__(self, what: str, futures: Mapping[Any, Future[Any]]) -> None:
+    def __init__(
+        self, what: str, futures: Mapping[Any, Future[Any]], failed: Callable[[], None]
+    ) -> None:
         """Keep the library's promises.
 
         Args:
             what: What was asked for, for messages.
             futures: One per partition, or one for a group.
+            failed: Called when the broker refused. The library keeps the epoch of a leader that
+                it once knew, and asks with it for ever (FENCED_LEADER_EPOCH after a broker was
+                out of its cluster for a while); a new client asks for the leader first.
         """
         self._what = what
+        self._failed = failed
         self._futures = futures
         self.marks: dict[TopicPartitionKey, str] = {}
 
@@ -163,6 +173,7 @@ class Answers:
             try:
                 answer = future.result()
             except KafkaException as failure:
+                self._failed()
                 raise judged(failure, f"asking for {self._what}") from failure
             if isinstance(asked, TopicPartition):
                 found[asked.topic, asked.partition] = int(answer.offset)

@@ -58,7 +58,8 @@ class Inquiry:
             try:
                 found[where.topic, where.partition] = int(answer.result().offset)
             except KafkaException:
-                continue
+                # A new client finds out anew who leads the partition.
+                self._admin = None
         return found
 
     def _is_readable(self, key: TopicPartitionKey, position: int) -> bool | None:
