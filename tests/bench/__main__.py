@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
 
+from tests.bench.findings import Findings
 from tests.bench.ground import Ground, lent
 from tests.bench.measure.latency import measured
 from tests.bench.measure.watch import ended
+from tests.bench.ours import Ours
 from tests.bench.peers.setup import Peers, prepared
-from tests.bench.report import Findings
+from tests.bench.profile.cycle import profiled
+from tests.bench.report import Report
 from tests.bench.rows import LATENCY, THROUGHPUT, Input, Row, contender, made, once
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 RECORDS = 1_000_000
 ROUNDS = 3
+PROFILED = ("ours", "ours_envelope")
 ENDED_BADLY = (RuntimeError, KafkaException)
 
 
@@ -55,6 +59,18 @@ class Bench:
                 f"{run.rss_mb:.0f} MB, first record after {run.start_s:.1f} s, broker "
                 f"{run.broker_per_million:.1f}, output {'exact' if result.exact else 'WRONG'}"
             )
+
+    def profile(self, rows: Sequence[Row], inputs: dict[str, Input]) -> None:
+        """Where the time of our worker goes, on the bench's record and on the model's."""
+        for row in rows:
+            ours = Ours(self._ground, inputs[row.input].prefix, f"profile-{row.input}", row.app)
+            try:
+                found = profiled(ours)
+            except ENDED_BADLY as failure:
+                self._failed(row, failure)
+                continue
+            self.found.profiles[row.key] = {k: round(us, 3) for k, us in found.by_layer.items()}
+            self._ground.forget(ours.group, ours.folder)
 
     def latency(self, rows: Sequence[Row], number: int) -> None:
         """One round of waiting times; each row has a new input of its own."""
@@ -128,13 +144,14 @@ def main() -> int:
         inputs = made(ground, given.records, given.slice, {row.input for row in rows})
         for number in range(1, given.rounds + 1):
             bench.throughput(rows, number, inputs)
+        bench.profile([row for row in rows if row.key in PROFILED], inputs)
         for number in range(1, given.rounds + 1 if given.latency else 1):
             bench.latency(LATENCY, number)
     found = bench.found
     found.seconds = time.monotonic() - began
     if not only and given.latency and given.records >= RECORDS and given.rounds >= ROUNDS:
-        found.write()
-    say(found.text())
+        Report(found).write()
+    say(Report(found).text())
     say(json.dumps(found.last_line()))
     return 0 if found.output_ok else 1
 

@@ -145,8 +145,9 @@ def once(row: Row, ground: Ground, peers: Peers, source: Input, group: str) -> R
     try:
         run = watch.follow(processes, began, LIMIT_S)
     except RuntimeError as failure:
-        log = (it.folder / "worker-0.log").read_text(errors="replace")
-        raise RuntimeError(f"{failure}\n{log[-2_000:]}") from failure
+        logs = sorted(it.folder.glob("worker-*.log"))
+        told = [f"{each.name}: {each.read_text(errors='replace')[-2_000:]}" for each in logs]
+        raise RuntimeError("\n".join([str(failure), *told])) from failure
     finally:
         ended(processes)
     exact = holds(ground, it.output, since) == source.expected.holds
