@@ -12,9 +12,9 @@ from confluent_kafka.admin import AdminClient
 
 from streams.contracts.topic_specs import TopicSpec
 from streams.engine import Transaction, describe, provision
-from streams.engine.cycle.takeover import Takeovers
 from streams.engine.kafka.positions import Questions
 from streams.engine.state.disk import Disk
+from streams.engine.takeover.takeovers import Takeovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -39,6 +39,9 @@ LONG_FILES: dict[str, str] = {
     "streams/engine/kafka/transaction.py": (
         "transactions are written once, their failures with them"
     ),
+    "streams/engine/takeover/takeovers.py": (
+        "the steps that partitions take side by side, in their order"
+    ),
     "streams/operator/answers/dead_letters.py": (
         "every decision on a dead letter obeys the same few rules"
     ),

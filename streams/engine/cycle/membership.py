@@ -9,28 +9,26 @@ from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from streams.contracts.topics import changelog, prefixed
 from streams.engine.cycle.demands import repartitioned
-from streams.engine.cycle.partition import Partition
-from streams.engine.cycle.takeover import Takeovers
 from streams.engine.faults import reach
 from streams.engine.kafka import clients
 from streams.engine.kafka.failures import StartPosition, Unreleased
 from streams.engine.kafka.positions import Questions, raise_for
-from streams.engine.state.disk import Disk
-from streams.engine.state.standby import Copy, Standbys
+from streams.engine.takeover.stores import Stores
+from streams.engine.takeover.takeovers import Takeovers
 from streams.errors import Transient
 from streams.runtime.clock import now_ms
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Any
 
-    from streams.engine.cycle.takeover import Arrival, Progress
+    from streams.engine.cycle.partition import Partition
     from streams.engine.declare import Encoding, Stage
     from streams.engine.kafka.admin import TopicFacts
     from streams.engine.kafka.records import TopicPartitionKey
     from streams.engine.settings import EngineSettings
+    from streams.engine.takeover.tally import Progress
+    from streams.engine.takeover.way import Arrival
 
 log = logging.getLogger(__name__)
 
@@ -73,18 +71,14 @@ class Membership:
             names: Full names of topics by declared names.
             facts: The changelogs as the broker has them.
         """
-        self._stages = stages
-        self._codec = codec
         self._settings = settings
-        self._names = names
-        self._facts = facts
+        self._stores = Stores(stages, codec, settings, names, facts)
         connection = settings.connection
         self._consumer: Consumer | None = None
         self.active: dict[TopicPartitionKey, Partition] = {}
         self._owned: set[TopicPartitionKey] = set()
         self._questions = Questions(connection)
-        self._takeovers = Takeovers(connection, self._questions, self._opened, now_ms)
-        self._standbys = Standbys(connection, self._copies(), now_ms) if settings.standbys else None
+        self._takeovers = Takeovers(connection, self._questions, self._stores.opened, now_ms)
         self.moved = False
         self.fresh: list[Partition] = []
         self._is_counted = True
@@ -126,7 +120,7 @@ class Membership:
             )
         )
         self._consumer.subscribe(
-            sorted(self._stages),
+            self._stores.inputs,
             on_assign=self._assigned,
             on_revoke=self._revoked,
             on_lost=self._revoked,
@@ -183,16 +177,15 @@ class Membership:
         """Leave (a static member keeps its place) and close the stores."""
         self._leave()
         self._takeovers.close()
-        if self._standbys is not None:
-            self._standbys.close()
+        self._stores.close()
 
     def changelog_of(self, partition: Partition) -> str:
         """Full name of a partition's changelog."""
-        return self._changelog(partition.stage)
+        return self._stores.place(partition.key)[0]
 
     def topic_id_of(self, partition: Partition) -> str:
         """The broker's id of a partition's changelog."""
-        return self._facts[self.changelog_of(partition)].topic_id
+        return self._stores.facts(partition.topic).topic_id
 
     @property
     def _member(self) -> Consumer:
@@ -221,16 +214,13 @@ class Membership:
         """How long to wait for records: not while something else could go on."""
         if self._takeovers:
             return 0.0 if self._takeovers.moved else min(timeout_s, 0.01)
-        if self._standbys is not None and self._standbys.step():
-            return 0.0
-        return timeout_s
+        return 0.0 if self._stores.follow() else timeout_s
 
     def _is_joined(self, timeout_s: float) -> bool:
         """Join the group again when it is time; waits when it is not."""
         if self._consumer is not None:
             return True
-        if self._standbys is not None:
-            self._standbys.step()
+        self._stores.follow()
         rest = self._join_at - monotonic()
         if rest > 0:
             sleep(min(rest, timeout_s))
@@ -276,32 +266,8 @@ class Membership:
                 self.fresh.append(partition)
 
     def _begin(self, key: TopicPartitionKey, partition: Partition | None = None) -> None:
-        changelog = self._changelog(self._stages[key[0]])
-        self._takeovers.begin(key, changelog, self._facts[changelog], partition)
-
-    def _opened(self, key: TopicPartitionKey) -> Partition:
-        stage = self._stages[key[0]]
-        place = (self._changelog(stage), key[1])
-        disk = self._standbys.lend(place) if self._standbys is not None else None
-        disk = disk or Disk(self._folder(stage, key[1]))
-        return Partition(stage, key, disk, self._codec, self._settings, self._names)
-
-    def _folder(self, stage: Stage, number: int) -> Path:
-        group = self._settings.data_dir / self._settings.connection.group
-        return group / f"{stage.store_name}-{number}"
-
-    def _changelog(self, stage: Stage) -> str:
-        connection = self._settings.connection
-        return prefixed(connection.prefix, changelog(connection.group, stage.store_name))
-
-    def _copies(self) -> dict[TopicPartitionKey, Copy]:
-        """Every store partition of the group, for standbys."""
-        found: dict[TopicPartitionKey, Copy] = {}
-        for stage in self._stages.values():
-            facts = self._facts[name := self._changelog(stage)]
-            for number in range(facts.partitions):
-                found[name, number] = Copy(self._folder(stage, number), facts)
-        return found
+        changelog, _ = self._stores.place(key)
+        self._takeovers.begin(key, changelog, self._stores.facts(key[0]), partition)
 
     def _start(self, arrival: Arrival) -> int:
         """Where a restored partition goes on; its beginning if the group was never there."""
@@ -334,12 +300,12 @@ class Membership:
         """After each move: keys of an input that grew have moved away from their state."""
         if self._is_counted or self._consumer is None:
             return
-        for topic, stage in self._stages.items():
-            wanted = self._facts[self._changelog(stage)].partitions
+        for topic in self._stores.inputs:
+            wanted = self._stores.facts(topic).partitions
             numbers = [number for name, number in self._owned if name == topic]
             there = max([self._count(topic), *(number + 1 for number in numbers)])
             if there > wanted:
-                raise repartitioned(topic, there, self._changelog(stage), wanted)
+                raise repartitioned(topic, there, self._stores.place((topic, 0))[0], wanted)
         self._is_counted = True
 
     def _count(self, topic: str) -> int:
@@ -355,8 +321,7 @@ class Membership:
         for each in partitions:
             key = each.topic, each.partition
             self._owned.add(key)
-            facts = self._facts[self._changelog(self._stages[each.topic])]
-            if each.partition < facts.partitions:
+            if each.partition < self._stores.facts(each.topic).partitions:
                 self._begin(key)
         self.moved = True
         self._is_counted = False
@@ -377,12 +342,7 @@ class Membership:
         self._owned.discard(key)
         partition = self.active.pop(key, None) or self._takeovers.drop(key)
         self.fresh = [each for each in self.fresh if each is not partition]
-        disk = partition.disk if partition is not None else None
-        place = (self._changelog(self._stages[key[0]]), key[1])
-        if self._standbys is not None and self._standbys.take_back(place, disk):
-            return
-        if disk is not None:
-            disk.close()
+        self._stores.released(key, partition)
 
 
 def _key(message: Message) -> TopicPartitionKey:

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streams.engine.cycle.engine import Engine
-    from streams.engine.cycle.takeover import Progress
     from streams.engine.kafka.records import TopicPartitionKey
+    from streams.engine.takeover.tally import Progress
 
 
 @dataclass(frozen=True, slots=True)

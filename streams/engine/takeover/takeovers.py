@@ -1,9 +1,8 @@
-"""What a partition goes through between its assignment and its first record."""
+"""All partitions on their way, side by side."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +10,8 @@ from streams.engine.faults import reach
 from streams.engine.kafka.transaction import MARK
 from streams.engine.state.feed import Feed
 from streams.engine.state.restore import Restore
+from streams.engine.takeover.tally import Progress, Tally
+from streams.engine.takeover.way import Arrival, Takeover
 from streams.errors import Transient
 
 if TYPE_CHECKING:
@@ -28,64 +29,6 @@ CHUNK: Final = 2_000
 """Records of one write: some ten milliseconds of work."""
 PATIENCE_S: Final = 0.01
 """Longest wait for a full chunk."""
-FIRST_PAUSE_S: Final = 0.05
-LONGEST_PAUSE_S: Final = 5.0
-TELL_S: Final = 2.0
-"""Between two lines of progress."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far the restores of a worker are.
-
-    Attributes:
-        partitions: Partitions that are not consumed yet.
-        records: Changelog records applied for them.
-        per_second: Records per second since the first of them began.
-        share: How much of the way is done, 0 to 1.
-        seconds_left: At this pace; None while it is not known.
-    """
-
-    partitions: int
-    records: int
-    per_second: float
-    share: float
-    seconds_left: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A partition that is restored.
-
-    Attributes:
-        partition: Which.
-        position: The group's position in it; None for none.
-        is_ours: Whether a cycle committed it; otherwise a person set it.
-    """
-
-    partition: Partition
-    position: int | None
-    is_ours: bool
-
-
-@dataclass(eq=False)
-class _Takeover:
-    """One partition's way: opened, restored to its changelog's end, its position asked for."""
-
-    key: TopicPartitionKey
-    changelog: TopicPartitionKey
-    partition: Partition | None = None
-    restore: Restore | None = None
-    end: int | None = None
-    is_restored: bool = False
-    pause_s: float = FIRST_PAUSE_S
-    not_before: float = 0.0
-
-    def put_off(self) -> None:
-        """Begin anew after a while, longer each time."""
-        self.restore, self.end, self.is_restored = None, None, False
-        self.not_before = monotonic() + self.pause_s
-        self.pause_s = min(self.pause_s * 2, LONGEST_PAUSE_S)
 
 
 class Takeovers:
@@ -117,14 +60,11 @@ class Takeovers:
         self._now_ms = now_ms
         self._questions = questions
         self._feed = Feed(connection)
-        self._all: dict[TopicPartitionKey, _Takeover] = {}
-        self._by_changelog: dict[TopicPartitionKey, _Takeover] = {}
-        self._facts: dict[TopicPartitionKey, TopicFacts] = {}
-        self._ends: tuple[list[_Takeover], Answers] | None = None
-        self._positions: tuple[list[_Takeover], Answers] | None = None
-        self._began = 0.0
-        self._told = 0.0
-        self._done = (0, 0)
+        self._all: dict[TopicPartitionKey, Takeover] = {}
+        self._by_changelog: dict[TopicPartitionKey, Takeover] = {}
+        self._ends: tuple[list[Takeover], Answers] | None = None
+        self._positions: tuple[list[Takeover], Answers] | None = None
+        self._tally = Tally()
         self.waiting = ""
         self.moved = False
 
@@ -147,13 +87,11 @@ class Takeovers:
             partition: When it is open already.
         """
         if not self._all:
-            self._began = self._told = monotonic()
-            self._done = (0, 0)
-        takeover = _Takeover(key, (changelog, key[1]), partition)
+            self._tally = Tally()
+        takeover = Takeover(key, (changelog, key[1]), facts, partition)
         if partition is not None and partition.disk.is_failed:
             takeover.put_off()
         self._all[key] = self._by_changelog[takeover.changelog] = takeover
-        self._facts[key] = facts
 
     def drop(self, key: TopicPartitionKey) -> Partition | None:
         """The partition is another's now; gives it if it was open."""
@@ -188,25 +126,13 @@ class Takeovers:
         except Transient as trouble:
             self._all_anew(trouble)
             return []
-        self._tell()
+        self._tally.tell(self._all.values(), self.waiting)
         return ready
 
     @property
     def progress(self) -> Progress | None:
         """How far they are; None when nothing is on its way."""
-        known = list(self._all.values())
-        if not known:
-            return None
-        gone, applied = self._done
-        shares = [
-            each.restore.share(each.end) if each.restore and each.end is not None else 0.0
-            for each in known
-        ]
-        records = applied + sum(each.restore.records for each in known if each.restore)
-        share = (gone + sum(shares)) / (gone + len(known))
-        seconds = max(monotonic() - self._began, 0.001)
-        left = seconds / share * (1 - share) if share > 0 else None
-        return Progress(len(known), records, records / seconds, share, left)
+        return self._tally.progress(self._all.values())
 
     def _open(self) -> None:
         now = monotonic()
@@ -217,7 +143,7 @@ class Takeovers:
                 partition = each.partition = each.partition or self._opened(each.key)
                 if partition.disk.is_failed:
                     partition.disk.reopen()
-                each.restore = Restore(partition.disk, self._facts[each.key], self._now_ms)
+                each.restore = Restore(partition.disk, each.facts, self._now_ms)
                 self.moved = True
             except Transient as trouble:
                 self._put_off(each, trouble)
@@ -243,7 +169,7 @@ class Takeovers:
 
     def _bound(
         self,
-        each: _Takeover,
+        each: Takeover,
         restore: Restore,
         end: int,
         follow: dict[TopicPartitionKey, int | None],
@@ -256,20 +182,18 @@ class Takeovers:
             follow[each.changelog] = restore.begin
 
     def _read(self, until: float, *, patient: bool) -> None:
-        while monotonic() < until and any(
-            each.end is not None and not each.is_restored for each in self._all.values()
-        ):
+        while monotonic() < until and any(each.is_reading for each in self._all.values()):
             found = self._feed.read(CHUNK, PATIENCE_S if patient else 0.0)
             for changelog, messages in found.items():
                 each = self._by_changelog.get(changelog)
-                if each is not None and each.restore is not None and not each.is_restored:
+                if each is not None and each.restore is not None and each.is_reading:
                     self._take(each, each.restore, messages)
             self.moved = self.moved or bool(found)
             self._finish()
             if not found and not patient:
                 return
 
-    def _take(self, each: _Takeover, restore: Restore, messages: list[Any]) -> None:
+    def _take(self, each: Takeover, restore: Restore, messages: list[Any]) -> None:
         try:
             if restore.take(messages):
                 ended = messages[-1].error() is not None
@@ -319,8 +243,7 @@ class Takeovers:
             self._positions = None
             self.waiting = trouble.message
             for each in asked:
-                each.not_before = monotonic() + each.pause_s
-                each.pause_s = min(each.pause_s * 2, LONGEST_PAUSE_S)
+                each.wait()
             return []
         if found is None:
             return []
@@ -331,32 +254,12 @@ class Takeovers:
             if self._all.get(each.key) is each and (partition := self._arrived(each)) is not None
         ]
 
-    def _arrived(self, each: _Takeover) -> Partition | None:
-        gone, applied = self._done
-        self._done = gone + 1, applied + (each.restore.records if each.restore else 0)
+    def _arrived(self, each: Takeover) -> Partition | None:
+        self._tally.arrived(each)
         self.waiting = ""
         return self.drop(each.key)
 
-    def _tell(self) -> None:
-        now = monotonic()
-        progress = self.progress
-        if progress is None and self._done[0]:
-            gone, applied = self._done
-            self._done = (0, 0)
-            log.info(
-                "%d partitions restored, %d records in %.1f s", gone, applied, now - self._began
-            )
-        elif progress is not None and now - self._told >= TELL_S:
-            self._told = now
-            left = progress.seconds_left
-            log.info(
-                "restoring %d partitions: %d records, %.0f/s, %.0f %% done, %s left%s",
-                progress.partitions, progress.records, progress.per_second, progress.share * 100,
-                "?" if left is None else f"{left:.0f} s",
-                f"; {self.waiting}" if self.waiting else "",
-            )  # fmt: skip
-
-    def _put_off(self, each: _Takeover, trouble: Transient) -> None:
+    def _put_off(self, each: Takeover, trouble: Transient) -> None:
         self.waiting = trouble.message
         log.warning("taking over %s[%d], again in %.2f s: %s", *each.key, each.pause_s, trouble)
         self._leave([each])
@@ -372,5 +275,5 @@ class Takeovers:
         for each in under_way:
             each.put_off()
 
-    def _leave(self, those: Iterable[_Takeover]) -> None:
+    def _leave(self, those: Iterable[Takeover]) -> None:
         self._feed.leave([each.changelog for each in those])

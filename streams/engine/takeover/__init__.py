@@ -1,0 +1,1 @@
+"""From the assignment of a partition to its first record: opened, restored, placed."""
