@@ -65,6 +65,7 @@ def edit(  # noqa: PLR0913 - one parameter per option
     control.refuse_unreasoned(actor, reason)
     letter = dead_letters.found(connection, place)
     topic = dead_letters.certain_origin(letter)[0]
+    dead_letters.refuse_correction(letter)
     with codec_of(settings, connection) as codec:
         draft = draft_of(codec, topic, letter.value)
     text = _corrected(draft, assignments, value_json)

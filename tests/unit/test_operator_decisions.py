@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from streams.engine import Origin, Record, dead_letter
+from streams.engine import Origin, Record, control, dead_letter
 from streams.engine.poison.stored import StoredRecord
+from streams.engine.timers.evidence import as_record, story
+from streams.engine.timers.places import Place, ordered
 from streams.errors import Misconfigured, Poison
-from streams.operator.answers.dead_letters import drop, replay
+from streams.operator.answers.dead_letters import came_from, drop, replay
 from streams.runtime.connection import KafkaConnection
 
 pytestmark = pytest.mark.urs("M3.3")
@@ -45,3 +47,17 @@ def test_the_bytes_and_the_place_of_the_whole_record_are_kept() -> None:
     assert kept.header("lotgate-dlq-scope") == b"part"
     assert kept.header("lotgate-dlq-topic") == b"lotgate-translate-input"
     assert kept.header("lotgate-dlq-offset") == b"7"
+
+
+def test_a_timer_is_named_and_has_no_bytes_to_correct() -> None:
+    place = Place(5, b"L1", "late")
+    origin = Origin("dlq.lotgate", "inventory.lot.events", 2, "lotgate", "hold")
+    _, key, value, headers = dead_letter(
+        origin, as_record(place, 9, 77), ValueError("no"), also=story(place, 9, "job:overdue")
+    )
+    timer = Record("dlq.lotgate", 0, 3, 2_000, key, value, tuple(headers or ()))
+    assert came_from(timer) == "timer late of inventory.lot.events[2], before 77"
+    with pytest.raises(Misconfigured, match="no bytes") as refused:
+        replay(NOWHERE, timer, actor="operator", reason="other bytes", value=b"x")
+    assert refused.value.code == "not_replayable"
+    assert control.dropping(timer, actor="a", reason="b").timer == ordered(place).hex()

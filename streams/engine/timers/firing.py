@@ -167,7 +167,8 @@ class Firing:
             return error
         if emitted is not None:
             record = as_record(place, self._now_us, partition.position)
-            partition.staged.emit(record, *emitted, also=self._story(place))
+            # What a part of its outputs is rejected for is no firing that could be replayed.
+            partition.staged.emit(record, *emitted, also={**self._story(place), "scope": "part"})
         return None
 
     def _story(self, place: Place) -> dict[str, str]:

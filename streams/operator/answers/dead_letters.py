@@ -105,7 +105,11 @@ def listed(
         return letters
     ledgers = Ledgers(connection)
     pairs = zip(letters, found[-limit:], strict=True)
-    return [_standing(letter, ledgers.of(record)) for letter, record in pairs]
+    return [
+        # Nothing waits behind a timer.
+        letter if is_timer(record) else _standing(letter, ledgers.of(record))
+        for letter, record in pairs
+    ]
 
 
 def _standing(letter: DeadLetter, found: Standing | None) -> DeadLetter:
@@ -125,7 +129,7 @@ def _listed(record: Record, decided: Mapping[Origin, str]) -> DeadLetter:
         stage=told(record, "stage"),
         code=told(record, "code"),
         message=told(record, "message"),
-        decided=decided.get(origin, ""),
+        decided=decided.get(_subject(*origin, told(record, "timer-id")), ""),
     )
 
 
@@ -148,7 +152,14 @@ def came_from(record: Record) -> str:
     if is_row(record):
         return f"{told(record, 'topic')} at {told(record, 'offset')}"
     topic, partition, offset = origin_of(record)
+    if is_timer(record):
+        return f"timer {told(record, 'timer')} of {topic}[{partition}], before {offset}"
     return f"{topic}[{partition}]@{offset}"
+
+
+def is_timer(record: Record) -> bool:
+    """Whether it is no record that failed but the firing of a timer."""
+    return told(record, "scope") == "timer"
 
 
 def is_row(record: Record) -> bool:
@@ -157,16 +168,20 @@ def is_row(record: Record) -> bool:
 
 
 def decisions(connection: KafkaConnection) -> dict[Origin, str]:
-    """The last decision on each record, as text."""
+    """The last decision on each record or timer, as text."""
     topic = control.control_topic(connection)
     if topic not in topic_partitions(connection):
         return {}
     last: dict[Origin, str] = {}
     for made in _decisions(connection, topic):
-        last[made.topic, made.partition, made.offset] = (
-            f"{made.kind} by {made.actor}: {made.reason}"
-        )
+        subject = _subject(made.topic, made.partition, made.offset, made.timer)
+        last[subject] = f"{made.kind} by {made.actor}: {made.reason}"
     return last
+
+
+def _subject(topic: str, partition: int, offset: int, timer: str) -> Origin:
+    """What a decision is about: a timer's offset is only where the partition stood."""
+    return (timer, partition, -1) if timer else (topic, partition, offset)
 
 
 def _decisions(connection: KafkaConnection, topic: str) -> Iterator[control.Decision]:
@@ -245,6 +260,11 @@ def replay(
         Misconfigured: It cannot be replayed, or actor or reason is empty.
     """
     topic, partition, offset = certain_origin(letter)
+    if is_timer(letter):
+        if value is not None:
+            refuse_correction(letter)
+        control.replay(connection, letter, actor=actor, reason=reason)
+        return f"the owner of {topic}[{partition}] fires timer {told(letter, 'timer')} again"
     if letter.topic == worker_topic(connection):
         control.replay(connection, letter, actor=actor, reason=reason, value=value)
         return f"the owner of {topic}[{partition}] takes up offset {offset} again"
@@ -267,7 +287,8 @@ def drop(connection: KafkaConnection, letter: Record, *, actor: str, reason: str
     """
     topic, partition, offset = certain_origin(letter)
     control.drop(connection, letter, actor=actor, reason=reason)
-    return f"{topic}[{partition}]@{offset} is given up; its bytes stay in {letter.topic}"
+    what = came_from(letter) if is_timer(letter) else f"{topic}[{partition}]@{offset}"
+    return f"{what} is given up; its bytes stay in {letter.topic}"
 
 
 def certain_origin(letter: Record) -> Origin:
@@ -294,6 +315,21 @@ def certain_origin(letter: Record) -> Origin:
             advice="correct the row in its system: its next change is published as any other",
         )
     return control.origin_of(letter)
+
+
+def refuse_correction(letter: Record) -> None:
+    """Refuse other bytes for what has none.
+
+    Raises:
+        Misconfigured: It is a timer.
+    """
+    if is_timer(letter):
+        raise Misconfigured(
+            f"{came_from(letter)} has no bytes that could be corrected",
+            code="not_replayable",
+            kept="the dead letter; nothing was decided",
+            advice="replay it as it is, with a build that can fire it, or drop it",
+        )
 
 
 def _produce_again(
