@@ -49,16 +49,18 @@ class Lotgate(Stages, faust.App):
     """A job: stages that read topics, keep state and emit events, exactly once.
 
     Importing a module that makes one opens nothing. The worker configures it, by `configure` or
-    through the function given to `configure_from`, and starts it.
+    through the function given to `configure_from`, and starts it; `streams.app.application` makes
+    one that takes its settings from the environment. `stage` binds a rule, and
+    `streams.engine.testing.Driver` runs all of them without a broker.
 
-    Example::
-
-        app = Lotgate("lot-hold")
-        lots = Store("lots", LotState, schema=LOT_STATE)
-
-        @app.stage(INSPECTIONS, store=lots, emits=(HOLDS,), dedupes_by_position=True)
-        def hold(state: LotState | None, event: Inspection) -> Verdict[LotState]:
-            ...
+    Example:
+        >>> from examples.lot_hold import HOLDS, INSPECTIONS, LOTS, hold
+        >>> app = Lotgate("lot-hold")
+        >>> rule = app.stage(INSPECTIONS, store=LOTS, emits=(HOLDS,), dedupes_by_position=True)
+        >>> rule(hold) is hold
+        True
+        >>> [stage.name for stage in app.stages]
+        ['hold']
     """
 
     BootStrategy = NoWeb
@@ -138,8 +140,8 @@ class Lotgate(Stages, faust.App):
             what is missing; `version`; `phase`; `waiting` (for what, empty if for nothing);
             `assigned` (a list of `topic[partition]`), `unassigned` (none is; that is no fault);
             `restoring` (those that are not consumed yet) and `restore` (how far they are, None if
-            there are none); `lag` (offsets, markers of transactions included, by partition); `parked_keys`; `fuses` (why tripped, by
-            partition); `cycles`, `records`, `seconds_since_cycle` (None before the first).
+            there are none); `lag` (offsets, markers of transactions included, by partition);
+            `parked_keys`; `fuses` (why tripped, by partition); `cycles`, `records`, `seconds_since_cycle` (None before the first).
         """
         build = self._settings.build if self._settings is not None else ""
         return report(self._engine, self._watch, ends=self._last_resort is not None, build=build)

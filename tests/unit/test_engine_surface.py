@@ -15,7 +15,7 @@ from streams.engine import Lotgate, Store, Timer, Topic, Verdict
 from streams.engine.testing import Driver
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTED = (Lotgate.stage, Store, Timer, Topic, Verdict, Driver, surface)
+DOCUMENTED = (Lotgate, Lotgate.stage, Store, Timer, Topic, Verdict, Driver, surface)
 
 
 def name_of(documented: Any) -> str:
