@@ -141,7 +141,8 @@ class Lotgate(Stages, faust.App):
             `assigned` (a list of `topic[partition]`), `unassigned` (none is; that is no fault);
             `restoring` (those that are not consumed yet) and `restore` (how far they are, None if
             there are none); `lag` (offsets, markers of transactions included, by partition);
-            `parked_keys`; `fuses` (why tripped, by partition); `cycles`, `records`, `seconds_since_cycle` (None before the first).
+            `parked_keys`; `fuses` (why tripped, by partition); `cycles`, `records`,
+            `seconds_since_cycle` (None before the first).
         """
         build = self._settings.build if self._settings is not None else ""
         return report(self._engine, self._watch, ends=self._last_resort is not None, build=build)
