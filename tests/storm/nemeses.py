@@ -83,7 +83,7 @@ class Storm:
 
 def kill_some(storm: Storm) -> None:
     """kill -9 at any instruction, several times."""
-    for _ in range(storm.rng.randint(1, 3)):
+    for _ in range(storm.rng.randint(2, 4)):
         name = storm.one()
         storm.rest(0.0, 0.3)
         point = storm.workers.kill(name)
@@ -368,8 +368,8 @@ NEMESES: dict[str, Callable[[Storm], None]] = {
     )
 }
 WEIGHTS = {
-    "kill_some": 8,
-    "kill_at_some_point": 8,
+    "kill_some": 10,
+    "kill_at_some_point": 10,
     "kill_between_commit_and_write": 4,
     "kill_all": 2,
     "step_clocks": 3,

@@ -62,6 +62,16 @@ class Broker:
             consumer.close()
         return {(each.topic, each.partition): each.offset for each in found}
 
+    def members(self) -> str:
+        """Who is in the group and what is theirs."""
+        answer = self._admin.describe_consumer_groups([self._group])[self._group]
+        group = answer.result(timeout=15)
+        owned = {
+            each.group_instance_id: [at.partition for at in each.assignment.topic_partitions]
+            for each in group.members
+        }
+        return f"{group.state}, coordinator {group.coordinator.id}, {owned}"
+
     def read(self, topic: str, partition: int) -> list[Message]:
         """All committed records of a partition."""
         consumer = Consumer(

@@ -206,6 +206,8 @@ def _healed(storm: Storm, broker: Broker, names: Names) -> tuple[bool, Judgement
         if quiet and not judgement.timers_missed:
             break
     storm.say(f"quiet {quiet} after {time.monotonic() - healed:.1f} s")
+    if not quiet:
+        _tell_why(storm, broker, names)
     for name in workers.names:
         with suppress(TimeoutError):
             workers.leave(name)
@@ -213,6 +215,21 @@ def _healed(storm: Storm, broker: Broker, names: Names) -> tuple[bool, Judgement
     for line in judgement.told:
         storm.say(line)
     return quiet, judgement, count
+
+
+def _tell_why(storm: Storm, broker: Broker, names: Names) -> None:
+    """What stands in the way of quiet: positions, members, and where each worker is."""
+    with suppress(KafkaException):
+        ends = broker.ends(names.all_places(), committed=False)
+        stable = broker.ends(names.all_places(), committed=True)
+        blocked = {at: (stable[at], end) for at, end in ends.items() if stable[at] != end}
+        storm.say(f"open: {blocked}")
+        storm.say(f"ends: {ends}")
+        storm.say(f"members: {broker.members()}")
+        storm.say(f"positions: {broker.positions(names.places(names.readings))}")
+    for name in storm.workers.names:
+        run = storm.workers.runs[name]
+        storm.say(f"{name} {run.state()}: {run.trace.last_point()}, {run.trace.points()}")
 
 
 def _line(
