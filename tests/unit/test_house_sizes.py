@@ -30,9 +30,6 @@ LONG_FILES: dict[str, str] = {
     "streams/engine/cycle/membership.py": (
         "what the group's callbacks do to the partitions of a worker"
     ),
-    "streams/engine/cycle/partition.py": (
-        "what one partition stages must be dropped or kept as a whole"
-    ),
     "streams/engine/kafka/admin.py": (
         "each thing that preflight refuses stands beside what provisioning sets"
     ),
