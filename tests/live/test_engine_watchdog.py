@@ -148,7 +148,10 @@ def test_a_worker_that_gets_nothing_of_what_there_is_ends(broker: str, tmp_path:
 def test_a_broker_that_does_not_answer_is_no_hang(
     broker: str, stack: Stack, tmp_path: Path
 ) -> None:
-    with watched(broker, tmp_path, cycle_records=20) as lab, probed(lab) as (worker, port):
+    with (
+        watched(broker, tmp_path, cycle_records=20, session_timeout_ms=30_000) as lab,
+        probed(lab) as (worker, port),
+    ):
         lab.produce(EVENTS[:150])
         lab.wait_consumed(20)
         (pid,) = [part.pid for part in stack.status() if part.name == "broker" and part.pid]
