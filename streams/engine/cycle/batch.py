@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from streams.errors import Poison
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from streams.engine.control import Decision
     from streams.engine.cycle.partition import Partition
+    from streams.engine.kafka.records import TopicPartitionKey
     from streams.engine.poison.suspects import Suspects
 
 
@@ -74,6 +75,38 @@ class Batch:
     def size(self) -> int:
         """How many things were done that may have outputs."""
         return len(self.records) + len(self.partition.firing.fired) + len(self.decisions)
+
+
+def shares(
+    active: Mapping[TopicPartitionKey, Partition],
+    read: Mapping[TopicPartitionKey, list[Any]],
+    decided: Mapping[TopicPartitionKey, list[Decision]],
+    due: Mapping[TopicPartitionKey, int],
+) -> list[Batch]:
+    """Divide a cycle's work among its partitions.
+
+    Args:
+        active: The partitions.
+        read: What was read.
+        decided: What people decided.
+        due: How many timers may fire.
+    """
+    return [
+        Batch(active[key], read.get(key, []), decided.get(key, []), due.get(key, 0))
+        for key in {**read, **decided, **due}
+    ]
+
+
+def one_kind(
+    active: Mapping[TopicPartitionKey, Partition],
+    decided: Mapping[TopicPartitionKey, list[Decision]],
+    due: Mapping[TopicPartitionKey, int],
+) -> Batch:
+    """One kind of work of one partition, while what the broker refuses is looked for."""
+    for key, decisions in decided.items():
+        return Batch(active[key], [], decisions[:1])
+    key = next(iter(due))
+    return Batch(active[key], [], timers=due[key])
 
 
 def raise_failures(batches: Iterable[Batch]) -> None:

@@ -46,15 +46,15 @@ class Effects:
         self._routes: dict[type[Any], tuple[Topic[Any], str]] = {}
 
     def outputs(
-        self, events: Iterable[object], record: Raw, told: Headers | None = None
+        self, events: Iterable[object], record: Raw | None, told: Headers | None = None
     ) -> tuple[list[Output], list[Poison]]:
         """Encode what a rule emitted.
 
         Args:
             events: The emitted objects; a `Poison` among them says that a part of the record was
                 rejected while the rest flows.
-            record: The record they follow from.
-            told: Further headers of each output.
+            record: The record they follow from; None for a timer.
+            told: Further headers of each output; the record's trace by default.
 
         Returns:
             The records to produce, and what was rejected.
@@ -106,8 +106,8 @@ class Effects:
         )
 
     @staticmethod
-    def _trace(record: Raw) -> list[tuple[str, bytes]]:
-        headers = record.headers()
+    def _trace(record: Raw | None) -> list[tuple[str, bytes]]:
+        headers = record.headers() if record is not None else None
         if not headers:
             return []
         return [(name, value) for name, value in headers if name == TRACE]

@@ -9,7 +9,7 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from streams.engine.cycle.batch import Batch, narrowed, raise_failures
+from streams.engine.cycle.batch import Batch, narrowed, one_kind, raise_failures, shares
 from streams.engine.cycle.decisions import Decisions
 from streams.engine.cycle.demands import checked
 from streams.engine.cycle.membership import Membership
@@ -122,14 +122,10 @@ class Engine:
         self.is_ready = bool(membership.active) and not membership.is_restoring
         due = self._due(membership)
         if self._most < self.settings.cycle_records and (decided or due):
-            batches = [self._one(membership, read, decided, due)]
+            self._pending = dict(read)
+            batches = [one_kind(membership.active, decided, due)]
         else:
-            batches = [
-                Batch(
-                    membership.active[key], read.get(key, []), decided.get(key, []), due.get(key, 0)
-                )
-                for key in {**read, **decided, **due}
-            ]
+            batches = shares(membership.active, read, decided, due)
         for batch in batches:
             batch.suspects = self._suspects
         return batches
@@ -255,20 +251,6 @@ class Engine:
         """How many timers may fire, by partition that has due ones."""
         clock, most = self.settings.clock(), self._most
         return {key: most for key, each in membership.active.items() if each.firing.is_due(clock)}
-
-    def _one(
-        self,
-        membership: Membership,
-        read: dict[tuple[str, int], list[Any]],
-        decided: dict[tuple[str, int], list[Decision]],
-        due: dict[tuple[str, int], int],
-    ) -> Batch:
-        """One kind of work of one partition, while what the broker refuses is looked for."""
-        self._pending = dict(read)
-        for key, decisions in decided.items():
-            return Batch(membership.active[key], [], decisions[:1])
-        key = next(iter(due))
-        return Batch(membership.active[key], [], timers=due[key])
 
     def _introduce(self, membership: Membership) -> None:
         """Commit the start of partitions that the group never consumed.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from streams.engine.state.disk import user_key
 from streams.engine.timers.asked import KEY_ERRORS, asked
-from streams.engine.timers.evidence import as_record, headers
+from streams.engine.timers.evidence import headers
 from streams.model.verdict import Timer
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def _over_key(
         emitted = None
         if verdict.emits:
             told = headers(place, now_us, partition, position)
-            emitted = effects.outputs(verdict.emits, as_record(place, now_us, position), told)
-        timers = asked(stage, verdict.timers, place.key)
+            emitted = effects.outputs(verdict.emits, None, told)
+        timers = asked(stage, verdict.timers, place.key) if verdict.timers else ()
         new = verdict.state
         if new is not state:
             octets = None if new is None else table.encode(new)
@@ -97,9 +97,9 @@ def _over_partition(
             emitted = None
             if emits:
                 told = headers(place, now_us, partition, position)
-                emitted = effects.outputs(emits, as_record(place, now_us, position), told)
+                emitted = effects.outputs(emits, None, told)
             written = table.written()
-            timers = asked(stage, table.timers, None)
+            timers = asked(stage, table.timers, None) if table.timers else ()
         except BaseException:
             table.discard()
             raise

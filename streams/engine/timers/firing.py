@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
     from streams.engine.control import Decision
     from streams.engine.cycle.partition import Partition
+    from streams.engine.poison.letters import Output
     from streams.engine.state.disk import Disk
     from streams.engine.timers.due import Fire
     from streams.engine.timers.pending import Pending
     from streams.engine.timers.places import Place
+    from streams.errors import Poison
 
 log = logging.getLogger(__name__)
 
@@ -166,10 +168,18 @@ class Firing:
         except Exception as error:  # noqa: BLE001 - whatever a rule raises is about the timer
             return error
         if emitted is not None:
-            record = as_record(place, self._now_us, partition.position)
-            # What a part of its outputs is rejected for is no firing that could be replayed.
-            partition.staged.emit(record, *emitted, also={**self._story(place), "scope": "part"})
+            self._emit(place, *emitted)
         return None
+
+    def _emit(self, place: Place, outputs: list[Output], rejected: list[Poison]) -> None:
+        staged = self._partition.staged
+        if not rejected:
+            staged.outputs.extend(outputs)
+            return
+        record = as_record(place, self._now_us, self._partition.position)
+        # What a part of its outputs is rejected for is no firing that could be replayed.
+        also = {**self._story(place), "scope": "part"}
+        staged.emit(record, outputs, rejected, also)
 
     def _story(self, place: Place) -> dict[str, str]:
         return story(place, self._now_us, self._partition.stage.due_name)
