@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Final, Self, Unpack
 
-from streams.engine.faults import ENGINE_POINTS, arm
+from streams.engine.faults import ENGINE_POINTS, RELEASE_POINT, arm
 from streams.engine.poison.fuse import FuseTripped
 from streams.engine.testing.deciding import Decided
 from streams.engine.testing.seen import Seen
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 MOST_CYCLES: Final = 10_000
 """More than any job needs to come to rest; a job that feeds itself for ever does not."""
-POINTS: Final = tuple(point for point in ENGINE_POINTS if point != "in_revoke")
-"""Where a driven process can die: in every step of a cycle, and while it restores its store."""
+POINTS: Final = (*(at for at in ENGINE_POINTS if at != "in_revoke"), RELEASE_POINT)
+"""Where a driven process can die: in every step of a cycle, of a restore, of a key's release."""
 TEARABLE: Final = ("after_produce", "before_offsets", "before_commit")
 
 
