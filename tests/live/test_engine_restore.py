@@ -219,6 +219,25 @@ def follow(standbys: Standbys, changelog: str, records: int) -> None:
         standbys.step()
 
 
+def test_a_disk_that_fails_while_it_is_restored_is_opened_anew(
+    connection: KafkaConnection, tmp_path: Path
+) -> None:
+    with site(connection, tmp_path) as here:
+        here.keep(values(0, 30_000))
+        takeovers = here.takeovers()
+        here.begin(takeovers)
+        while (progress := takeovers.progress) is None or not progress.records:
+            takeovers.step(0.001, patient=False)
+        here.disks[0].close()
+        while not takeovers.waiting:
+            takeovers.step(0.001, patient=False)
+        assert "cannot be used" in takeovers.waiting
+        ((disk, _),) = finished(takeovers).values()
+        assert takeovers.waiting == ""
+        takeovers.close()
+        assert {key: disk.get(key) for key in values(0, 30_000)} == values(0, 30_000)
+
+
 EVENTS = inspections(6_000, lots=3_000)
 
 

@@ -111,6 +111,9 @@ class Engine:
     def poll(self) -> list[Batch]:
         """Give the next cycle's work, waiting a little for some."""
         membership = self.membership
+        if membership.is_closed:
+            # This poll was on its way to the thread when the worker was told to stop.
+            return []
         read = membership.poll(self._wait_s(membership), self._most)
         pending, self._pending = self._pending, {}
         for key, records in pending.items():

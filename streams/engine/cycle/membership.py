@@ -52,6 +52,7 @@ class Membership:
         active: Partitions that are consumed now.
         fresh: Those among them that the group never consumed before.
         moved: Set whenever the group gave or took a partition.
+        is_closed: Whether it has left for good.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Membership:
         self._unreleased = ""
         self._pause_s = FIRST_PAUSE_S
         self._join_at = 0.0
+        self.is_closed = False
 
     @property
     def owned(self) -> frozenset[TopicPartitionKey]:
@@ -175,6 +177,7 @@ class Membership:
 
     def close(self) -> None:
         """Leave (a static member keeps its place) and close the stores."""
+        self.is_closed = True
         self._leave()
         self._takeovers.close()
         self._stores.close()
@@ -217,7 +220,7 @@ class Membership:
         return 0.0 if self._stores.follow() else timeout_s
 
     def _is_joined(self, timeout_s: float) -> bool:
-        """Join the group again when it is time; waits when it is not."""
+        """Whether it is a member; joins again when it is time, and waits when it is not."""
         if self._consumer is not None:
             return True
         self._stores.follow()
