@@ -129,14 +129,9 @@ class Report:
             for key, title in titles.items()
             if key in self.found.latencies
         ]
-        return [
-            "At 2,000 records per second, produce to read_committed receive, in ms:",
-            "",
-            "| Row | p50 | p95 | p99 | CPU s per s |",
-            "|---|---|---|---|---|",
-            *lines,
-            "",
-        ]
+        title = "At 2,000 records per second, produce to read_committed receive, in ms:"
+        head = ["| Row | p50 | p95 | p99 | CPU s per s |", "|---|---|---|---|---|"]
+        return [title, "", *head, *lines, ""] if lines else []
 
     def _layers(self) -> list[str]:
         titles = [row.title for row in THROUGHPUT if row.key in self.found.profiles]
