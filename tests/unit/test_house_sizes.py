@@ -24,9 +24,6 @@ LONG_FILES: dict[str, str] = {
     "streams/contracts/codec.py": (
         "what writes, reads and versions a topic's records shares one binding"
     ),
-    "streams/engine/cycle/engine.py": (
-        "the cycle in order, with what follows a failure at each step"
-    ),
     "streams/engine/cycle/membership.py": (
         "what the group's callbacks do to the partitions of a worker"
     ),

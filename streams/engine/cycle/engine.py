@@ -5,11 +5,11 @@ All methods are called from one thread, in order; Faust's event loop only waits 
 
 from __future__ import annotations
 
-import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.engine.cycle.batch import Batch, narrowed, one_kind, raise_failures, shares
+from streams.engine.cycle.committing import commit
 from streams.engine.cycle.decisions import Decisions
 from streams.engine.cycle.demands import checked
 from streams.engine.cycle.membership import Membership
@@ -19,17 +19,12 @@ from streams.engine.kafka.failures import Aborted
 from streams.engine.kafka.transaction import Transaction
 from streams.engine.poison.fuse import FuseTripped
 from streams.engine.poison.suspects import Suspects
-from streams.engine.state.disk import Checkpoint
-from streams.runtime.clock import now_ms
 
 if TYPE_CHECKING:
-    from confluent_kafka import Message
-
     from streams.engine.control import Decision
     from streams.engine.declare import Encoding, Stage
     from streams.engine.settings import EngineSettings
-
-log = logging.getLogger(__name__)
+    from streams.engine.state.disk import Checkpoint
 
 POLL_S: Final = 0.1
 
@@ -196,51 +191,7 @@ class Engine:
             self._decisions.close()
 
     def _commit(self, partitions: list[Partition]) -> dict[tuple[str, int], Checkpoint]:
-        """One transaction: outputs, changelogs, positions."""
-        transaction = self._transaction
-        transaction.begin()
-        reach("before_produce")
-        ends: dict[tuple[str, int], int] = {}
-        for partition in partitions:
-            for topic, key, value, headers in partition.outputs:
-                transaction.produce(topic, key, value, headers)
-        for partition in partitions:
-            self._log_changes(partition, ends)
-        reach("after_produce")
-        reach("before_offsets")
-        transaction.send_offsets(
-            {partition.key: partition.position for partition in partitions},
-            self.membership.group_metadata(),
-        )
-        transaction.flush()
-        reach("before_commit")
-        transaction.commit()
-        reach("after_commit")
-        written = now_ms()
-        return {
-            partition.key: Checkpoint(
-                ends[partition.key] + 1, self.membership.topic_id_of(partition), written
-            )
-            for partition in partitions
-            if partition.key in ends
-        }
-
-    def _log_changes(self, partition: Partition, ends: dict[tuple[str, int], int]) -> None:
-        """Produce the last value of each changed key; the last record tells the position."""
-
-        def delivered(error: object, message: Message) -> None:
-            offset = message.offset()
-            if error is None and offset is not None:
-                ends[partition.key] = offset
-
-        produce, number = self._transaction.produce, partition.number
-        name = self.membership.changelog_of(partition)
-        last = len(partition.changes)
-        for index, (key, value) in enumerate(partition.changes.items(), 1):
-            if index < last:
-                produce(name, key, value, partition=number)
-            else:
-                produce(name, key, value, partition=number, on_delivery=delivered)
+        return commit(self._transaction, self.membership, partitions)
 
     def _wait_s(self, membership: Membership) -> float:
         """How long to wait for records: not beyond the next timer."""

@@ -60,6 +60,7 @@ class MemoryMembership(Membership):
         self._settings = settings
         self._broker = broker
         self.moved = False
+        self.is_closed = False
         self.fresh = []
         self.active = {}
         self._fetched: dict[TopicPartitionKey, int] = {}
