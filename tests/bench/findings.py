@@ -72,6 +72,7 @@ class Findings:
             "two_worker_rate_ratio_ks2": of("rate", "ours_2", "ks_2"),
             "output_ok": self.output_ok,
             "cpu_ratio_ks_cached": of("cpu_per_million", "ours", "ks_cached"),
+            "cpu_ratio_ks_general_serde": of("cpu_per_million", "ours", "ks_general"),
             "whole_cpu_ratio_ks_eos": of("whole_per_million", "ours", "ks"),
             "cpu_ratio_ks2_two_workers": of("cpu_per_million", "ours_2", "ks_2"),
             "many_lots_cpu_ratio": of("cpu_per_million", "ours_wide", "ours"),

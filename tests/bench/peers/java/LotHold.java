@@ -75,9 +75,14 @@ public final class LotHold {
     }
 
     private static Topology topology(Properties given) throws Exception {
-        Schema events = new Schema.Parser().parse(Files.readString(Path.of(given.getProperty("bench.schema"))));
+        Path schema = Path.of(given.getProperty("bench.schema"));
+        Schema events = new Schema.Parser().parse(Files.readString(schema));
         int holdId = Integer.parseInt(given.getProperty("bench.hold.id"));
-        Serde<LotState> states = Wire.states();
+        String stateSchema = given.getProperty("bench.state.schema", "");
+        Serde<LotState> states =
+                stateSchema.isEmpty()
+                        ? Wire.states()
+                        : Wire.generalStates(new Schema.Parser().parse(stateSchema));
         StoreBuilder<KeyValueStore<String, LotState>> lots =
                 Stores.keyValueStoreBuilder(
                         Stores.persistentKeyValueStore(STORE), Serdes.String(), states);
