@@ -56,7 +56,7 @@ def test_death_inside_a_cycle_that_fires_is_not_seen(
 ) -> None:
     """Timers are due while events come: the fourth cycle fires and sets."""
     with borrowed(broker, tmp_path, cycle_records=100) as lab:
-        lab.wish(wishes(600, now_us() - SECOND, 1_500_000))
+        lab.wish(wishes(600, now_us() - SECOND, 900_000))
         assert lab.start(LOTGATE_FAULT=point).wait(30) == DEATH
         lab.start()
         settled(lab, 600)
