@@ -69,7 +69,8 @@ def committed(
 
 def raise_for(error: KafkaError, message: Message) -> None:
     """Raise what an error in the place of a record means; a passing one is ignored."""
-    where = f"{message.topic()}[{message.partition()}]"
+    topic = message.topic()
+    where = f"{topic}[{message.partition()}]" if topic else "as a member of the group"
     if UNRELEASED in error.str():
         raise Unreleased(
             f"the group still waits for the former process of this instance: {error.str()}",
