@@ -92,6 +92,12 @@ def decide(state: LotCount | None, event: Inspection) -> Verdict[LotCount]:
     return Verdict(counted)
 
 
+def unchanged(state: LotCount | None, event: HoldRequested) -> Verdict[LotCount]:
+    """A second input of the same store, which is to be refused."""
+    assert event.lot
+    return Verdict(state)
+
+
 def settings() -> EngineSettings:
     """Settings from the file that the test names."""
     given = orjson.loads(Path(os.environ["ENGINE_TEST_SETTINGS"]).read_bytes())
@@ -144,7 +150,7 @@ app.stage(
     name="lot-hold",
 )(decide)
 if os.environ.get("ENGINE_TEST_SECOND_INPUT"):
-    app.stage(HOLDS, store=LOTS, name="lot-other")(decide)
+    app.stage(HOLDS, store=LOTS, name="lot-other")(unchanged)
 
 if __name__ == "__main__":
     logging.basicConfig(level=os.environ.get("ENGINE_TEST_LOG", "WARNING"))

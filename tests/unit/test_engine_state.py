@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.contracts.codec import Form
 from streams.engine import Store, Topic, Verdict, faults
 from streams.engine.cycle.demands import refuse_shared_inputs
 from streams.engine.cycle.effects import Effects, Undeclared
@@ -37,6 +38,9 @@ class Decimals:
     """Numbers as text: an encoding small enough to see through."""
 
     def prepare(self, topics: Iterable[Topic[Any]]) -> None: ...
+
+    def form(self, topic: Topic[Any]) -> Form:
+        return Form(topic.name, 1, "0")
 
     def encode(self, topic: Topic[Any], event: Number) -> bytes:  # noqa: ARG002 - the protocol's
         if event.value < 0:
