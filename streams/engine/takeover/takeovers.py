@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DOUBTS: Final = 8
+"""So many answers in a row, over some seconds, must say that a changelog is shorter than its store
+before that is believed."""
+
 CHUNK: Final = 2_000
 """Records of one write: some ten milliseconds of work."""
 PATIENCE_S: Final = 0.01
@@ -122,7 +126,10 @@ class Takeovers:
             self._open()
             self._ask_ends(until if patient else 0.0)
             self._read(until, patient=patient)
-            ready = self._ask_positions(until if patient else 0.0)
+            self._ask_positions(until if patient else 0.0)
+            self._ask_ends(until if patient else 0.0)
+            self._read(until, patient=patient)
+            ready = self._arrivals()
         except Transient as trouble:
             self._all_anew(trouble)
             return []
@@ -151,7 +158,12 @@ class Takeovers:
     def _ask_ends(self, until: float) -> None:
         """Where the changelogs end now that no former owner can begin a transaction."""
         if self._ends is None:
-            wanted = [e for e in self._all.values() if e.restore is not None and e.end is None]
+            now = monotonic()
+            wanted = [
+                e
+                for e in self._all.values()
+                if e.restore is not None and e.end is None and e.not_before <= now
+            ]
             if not wanted:
                 return
             self._ends = wanted, self._questions.ends(each.changelog for each in wanted)
@@ -163,7 +175,7 @@ class Takeovers:
         follow: dict[TopicPartitionKey, int | None] = {}
         for each in asked:
             if self._all.get(each.key) is each and each.restore is not None:
-                self._bound(each, each.restore, found[each.changelog] or 0, follow)
+                self._bound(each, each.restore, found[each.changelog], follow)
         if follow:
             self._feed.follow(follow)
 
@@ -171,15 +183,21 @@ class Takeovers:
         self,
         each: Takeover,
         restore: Restore,
-        end: int,
+        end: int | None,
         follow: dict[TopicPartitionKey, int | None],
     ) -> None:
-        each.end = end
-        if restore.position > end:
-            # The changelog was truncated or made anew: this disk tells another history.
+        if end is None or end < restore.position:
+            each.doubts += 1
+            if end is None or end < 0 or each.doubts < DOUBTS:
+                # Nothing, or too little, is said while a partition's leader changes.
+                each.wait()
+                return
+            log.warning("%s[%d] ends before its store: restoring anew", *each.changelog)
             restore.again()
+        each.doubts = 0
+        each.end = end
         if restore.position < end:
-            follow[each.changelog] = restore.begin
+            follow[each.changelog] = restore.position or restore.begin
 
     def _read(self, until: float, *, patient: bool) -> None:
         while monotonic() < until and any(each.is_reading for each in self._all.values()):
@@ -205,7 +223,7 @@ class Takeovers:
             )
             self._leave([each])
             restore.again()
-            each.end = None
+            each.ask_again()
         except Transient as trouble:
             self._put_off(each, trouble)
 
@@ -220,20 +238,24 @@ class Takeovers:
             try:
                 if each.restore is not None:
                     each.restore.finish()
-                    if each.restore.records:
+                    if each.restore.records and each.position is None:
                         reach("restored")
                 each.is_restored = True
             except Transient as trouble:
                 self._put_off(each, trouble)
         self._leave(done)
 
-    def _ask_positions(self, until: float) -> list[Arrival]:
+    def _ask_positions(self, until: float) -> None:
+        """Where the group is; then the ends are asked for again."""
         if self._positions is None:
+            now = monotonic()
             wanted = [
-                e for e in self._all.values() if e.is_restored and e.not_before <= monotonic()
+                e
+                for e in self._all.values()
+                if e.is_restored and e.position is None and e.not_before <= now
             ]
             if not wanted:
-                return []
+                return
             self._positions = wanted, self._questions.positions(each.key for each in wanted)
         asked, answers = self._positions
         try:
@@ -244,14 +266,24 @@ class Takeovers:
             self.waiting = trouble.message
             for each in asked:
                 each.wait()
-            return []
+            return
         if found is None:
-            return []
+            return
         self._positions = None
+        for each in asked:
+            if each.is_restored:
+                each.position = found[each.key], answers.marks.get(each.key) == MARK
+                each.ask_again()
+        self.moved = True
+
+    def _arrivals(self) -> list[Arrival]:
+        """Those whose disk is at the end that was given after the position."""
         return [
-            Arrival(partition, found[each.key], answers.marks.get(each.key) == MARK)
-            for each in asked
-            if self._all.get(each.key) is each and (partition := self._arrived(each)) is not None
+            Arrival(partition, *each.position)
+            for each in list(self._all.values())
+            if each.position is not None
+            and each.is_restored
+            and (partition := self._arrived(each)) is not None
         ]
 
     def _arrived(self, each: Takeover) -> Partition | None:

@@ -33,7 +33,10 @@ class Arrival:
 
 @dataclass(eq=False)
 class Takeover:
-    """One partition's way: opened, restored to its changelog's end, its position asked for.
+    """One partition's way: opened, restored, its position asked for, restored to the end again.
+
+    A former owner's transaction may hold its positions before its records are on the broker, and
+    be committed after an end was given: the end that counts is the one given after the position.
 
     Attributes:
         key: The input partition.
@@ -43,6 +46,8 @@ class Takeover:
         restore: Once it is under way.
         end: Where the changelog ends, once it is known.
         is_restored: Whether the disk is there.
+        position: The group's position and whether it is ours, once they are known.
+        doubts: How often the changelog was said to end before what the disk has of it.
         pause_s: How long it is put off next time.
         not_before: When it may go on, monotonic seconds.
     """
@@ -54,6 +59,8 @@ class Takeover:
     restore: Restore | None = None
     end: int | None = None
     is_restored: bool = False
+    position: tuple[int | None, bool] | None = None
+    doubts: int = 0
     pause_s: float = FIRST_PAUSE_S
     not_before: float = 0.0
 
@@ -81,5 +88,10 @@ class Takeover:
 
     def put_off(self) -> None:
         """Begin anew after a while."""
-        self.restore, self.end, self.is_restored = None, None, False
+        self.restore, self.position = None, None
+        self.ask_again()
         self.wait()
+
+    def ask_again(self) -> None:
+        """Its changelog may have grown: ask for its end once more."""
+        self.end, self.is_restored = None, False
