@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaException,
     Producer,
     TopicPartition,
@@ -192,14 +191,12 @@ class Lab:
 
     def position(self, partition: int) -> int | None:
         """The group's position in a partition of the input; None if it has none."""
-        wanted = [ConsumerGroupTopicPartitions(self.group, [self._input(partition)])]
-        for answer in self.admin.list_consumer_group_offsets(wanted).values():
-            (found,) = answer.result().topic_partitions
-            return found.offset if found.offset >= 0 else None
-        raise AssertionError("no answer")
-
-    def _input(self, partition: int) -> TopicPartition:
-        return TopicPartition(self.inspections, partition)
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": self.group})
+        try:
+            (found,) = consumer.committed([TopicPartition(self.inspections, partition)], 5)
+        finally:
+            consumer.close()
+        return int(found.offset) if found.offset >= 0 else None
 
     def wait(
         self, condition: Callable[[], bool], what: str, seconds: float = 40, pause: float = 0.1

@@ -55,6 +55,13 @@ class Site:
         self.facts = describe(self.connection, [self.changelog])[self.changelog]
         self.writer = Transaction(self.connection, f"{self.connection.group}-writer")
         self.disks: list[Disk] = []
+        self.member = Consumer(
+            {
+                "bootstrap.servers": self.connection.bootstrap,
+                "group.id": self.connection.group,
+                "isolation.level": "read_committed",
+            }
+        )
 
     def keep(self, values: Mapping[bytes, bytes | None], partition: int = 0) -> None:
         """Commit changes to the changelog."""
@@ -64,14 +71,9 @@ class Site:
         self.writer.commit()
 
     def commit_position(self, partition: int, offset: int) -> None:
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self.connection.bootstrap,
-                "group.id": self.connection.group,
-            }
+        self.member.commit(
+            offsets=[TopicPartition(self.input, partition, offset)], asynchronous=False
         )
-        consumer.commit(offsets=[TopicPartition(self.input, partition, offset)], asynchronous=False)
-        consumer.close()
 
     def opened(self, key: TopicPartitionKey) -> Any:
         disk = Disk(self.folder / f"store-{key[1]}")
@@ -80,6 +82,7 @@ class Site:
 
     def takeovers(self) -> Takeovers:
         questions = Questions(self.connection)
+        questions.member = self.member
         return Takeovers(self.connection, questions, self.opened, lambda: self.now_ms)
 
     def begin(self, takeovers: Takeovers, *partitions: int) -> None:
@@ -100,6 +103,7 @@ class Site:
 
     def close(self) -> None:
         self.writer.close()
+        self.member.close()
         for disk in self.disks:
             disk.close()
 

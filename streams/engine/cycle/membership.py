@@ -111,7 +111,7 @@ class Membership:
     def subscribe(self) -> None:
         """Join the group for the stages' topics."""
         settings = self._settings
-        self._consumer = Consumer(
+        self._consumer = self._questions.member = Consumer(
             clients.member(
                 settings.connection,
                 settings.connection.group,
@@ -242,6 +242,7 @@ class Membership:
 
     def _leave(self) -> None:
         consumer, self._consumer = self._consumer, None
+        self._questions.member = None
         if consumer is not None:
             consumer.close()
         for key in list(self._owned):

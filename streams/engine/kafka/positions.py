@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -19,7 +18,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not declare
     OffsetSpec,
 )
 
-from streams.contracts.topics import prefixed
 from streams.engine.kafka import clients
 from streams.engine.kafka.failures import StartPosition, Unreleased, fenced, judged
 from streams.errors import Transient
@@ -32,6 +30,8 @@ if TYPE_CHECKING:
     from streams.runtime.connection import KafkaConnection
 
 WAIT_S: Final = 10.0
+LEAST_S: Final = 0.1
+"""A coordinator that can answer does so in some milliseconds."""
 OUT_OF_RANGE: Final = frozenset(
     {
         KafkaError.OFFSET_OUT_OF_RANGE,
@@ -56,6 +56,10 @@ def committed(
         answers = consumer.committed(wanted, WAIT_S)
     except KafkaException as failure:
         raise judged(failure, "asking for committed positions") from failure
+    return _offsets_of(answers)
+
+
+def _offsets_of(answers: Iterable[TopicPartition]) -> dict[TopicPartitionKey, int | None]:
     found: dict[TopicPartitionKey, int | None] = {}
     for each in answers:
         if each.error is not None:
@@ -90,7 +94,13 @@ def raise_for(error: KafkaError, message: Message) -> None:
 
 
 class Questions:
-    """Asks the broker for offsets without waiting: other partitions flow meanwhile."""
+    """Asks the broker for offsets; other partitions flow meanwhile.
+
+    Attributes:
+        member: The consumer that asks for the group's positions. An admin client must not: when
+            the group's coordinator moves or loads, librdkafka 2.16 then looks for the group that
+            such a client does not have, and the process dies (`rd_kafka_handle_OffsetFetch`).
+    """
 
     def __init__(self, connection: KafkaConnection) -> None:
         """Connect, so that the first answer comes soon.
@@ -98,7 +108,7 @@ class Questions:
         Args:
             connection: Where the broker is, and the group.
         """
-        self._group = prefixed(connection.prefix, connection.group)
+        self.member: Consumer | None = None
         self._settings = clients.base(connection)
         self._connect()
 
@@ -114,14 +124,9 @@ class Questions:
         """Ask for the oldest offsets that are retained."""
         return self._offsets(keys, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
-    def positions(self, keys: Iterable[TopicPartitionKey]) -> Answers:
+    def positions(self, keys: Iterable[TopicPartitionKey]) -> Positions:
         """Ask for the group's positions, once no open transaction is about to change them."""
-        wanted = [TopicPartition(*key) for key in keys]
-        request = [ConsumerGroupTopicPartitions(self._group, wanted)]
-        answers = self._admin.list_consumer_group_offsets(
-            request, require_stable=True, request_timeout=WAIT_S
-        )
-        return Answers("the group's positions", answers, self._connect)
+        return Positions(self, keys)
 
     def _offsets(self, keys: Iterable[TopicPartitionKey], spec: OffsetSpec) -> Answers:
         wanted = {TopicPartition(*key): spec for key in keys}
@@ -131,21 +136,59 @@ class Questions:
         return Answers("offsets", answers, self._connect)
 
 
-class Answers:
-    """What was asked at once, and comes together.
+class Positions:
+    """The group's positions, asked for in the thread of its member.
 
     Attributes:
         marks: What stands beside the positions that have something beside them.
     """
 
+    def __init__(self, questions: Questions, keys: Iterable[TopicPartitionKey]) -> None:
+        """Say which.
+
+        Args:
+            questions: Has the member that asks.
+            keys: The partitions.
+        """
+        self._questions = questions
+        self._wanted = [TopicPartition(*key) for key in keys]
+        self.marks: dict[TopicPartitionKey, str] = {}
+
+    def wait(self, seconds: float) -> dict[TopicPartitionKey, int | None]:
+        """Ask, and wait a little for the answer.
+
+        Args:
+            seconds: Longest wait, but at least `LEAST_S`.
+
+        Returns:
+            Offsets by partition, None for one that has none.
+
+        Raises:
+            Transient: No answer yet: most often a transaction of the former owner is open.
+        """
+        member = self._questions.member
+        if member is None:
+            raise Transient("the group is not joined", code="broker_unavailable")
+        try:
+            answers = member.committed(self._wanted, max(seconds, LEAST_S))
+        except KafkaException as failure:
+            raise judged(failure, "asking for the group's positions") from failure
+        found = _offsets_of(answers)
+        self.marks = {(t.topic, t.partition): t.metadata for t in answers if t.metadata}
+        return found
+
+
+class Answers:
+    """What was asked at once, and comes together."""
+
     def __init__(
-        self, what: str, futures: Mapping[Any, Future[Any]], failed: Callable[[], None]
+        self, what: str, futures: Mapping[TopicPartition, Future[Any]], failed: Callable[[], None]
     ) -> None:
         """Keep the library's promises.
 
         Args:
             what: What was asked for, for messages.
-            futures: One per partition, or one for a group.
+            futures: One per partition.
             failed: Called when the broker refused. The library keeps the epoch of a leader that
                 it once knew, and asks with it for ever (FENCED_LEADER_EPOCH after a broker was
                 out of its cluster for a while); a new client asks for the leader first.
@@ -153,7 +196,6 @@ class Answers:
         self._what = what
         self._failed = failed
         self._futures = futures
-        self.marks: dict[TopicPartitionKey, str] = {}
 
     def wait(self, seconds: float) -> dict[TopicPartitionKey, int | None] | None:
         """Give the answers when all are there.
@@ -165,7 +207,7 @@ class Answers:
             Offsets by partition, None for one that has none; None while something is missing.
 
         Raises:
-            Transient: The broker did not answer, or a transaction is still open.
+            Transient: The broker did not answer.
         """
         if wait_for(self._futures.values(), seconds).not_done:
             return None
@@ -176,25 +218,5 @@ class Answers:
             except KafkaException as failure:
                 self._failed()
                 raise judged(failure, f"asking for {self._what}") from failure
-            if isinstance(asked, TopicPartition):
-                found[asked.topic, asked.partition] = int(answer.offset)
-            else:
-                found |= self._of_group(answer.topic_partitions)
-        return found
-
-    def _of_group(
-        self, partitions: Iterable[TopicPartition]
-    ) -> dict[TopicPartitionKey, int | None]:
-        found: dict[TopicPartitionKey, int | None] = {}
-        for each in partitions:
-            if each.error is not None:
-                raise Transient(
-                    f"the position of {each.topic}[{each.partition}] is not known:"
-                    f" {each.error.str()}",
-                    code="broker_unavailable",
-                )
-            key = each.topic, each.partition
-            found[key] = each.offset if each.offset >= 0 else None
-            if each.metadata:
-                self.marks[key] = each.metadata
+            found[asked.topic, asked.partition] = int(answer.offset)
         return found

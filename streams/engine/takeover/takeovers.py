@@ -67,7 +67,6 @@ class Takeovers:
         self._all: dict[TopicPartitionKey, Takeover] = {}
         self._by_changelog: dict[TopicPartitionKey, Takeover] = {}
         self._ends: tuple[list[Takeover], Answers] | None = None
-        self._positions: tuple[list[Takeover], Answers] | None = None
         self._tally = Tally()
         self.waiting = ""
         self.moved = False
@@ -247,33 +246,26 @@ class Takeovers:
 
     def _ask_positions(self, until: float) -> None:
         """Where the group is; then the ends are asked for again."""
-        if self._positions is None:
-            now = monotonic()
-            wanted = [
-                e
-                for e in self._all.values()
-                if e.is_restored and e.position is None and e.not_before <= now
-            ]
-            if not wanted:
-                return
-            self._positions = wanted, self._questions.positions(each.key for each in wanted)
-        asked, answers = self._positions
+        now = monotonic()
+        asked = [
+            e
+            for e in self._all.values()
+            if e.is_restored and e.position is None and e.not_before <= now
+        ]
+        if not asked:
+            return
+        positions = self._questions.positions(each.key for each in asked)
         try:
-            found = answers.wait(max(0.0, until - monotonic()))
+            found = positions.wait(max(0.0, until - now))
         except Transient as trouble:
             # Most often a transaction of the former owner, which ends by itself.
-            self._positions = None
             self.waiting = trouble.message
             for each in asked:
                 each.wait()
             return
-        if found is None:
-            return
-        self._positions = None
         for each in asked:
-            if each.is_restored:
-                each.position = found[each.key], answers.marks.get(each.key) == MARK
-                each.ask_again()
+            each.position = found[each.key], positions.marks.get(each.key) == MARK
+            each.ask_again()
         self.moved = True
 
     def _arrivals(self) -> list[Arrival]:
@@ -299,7 +291,7 @@ class Takeovers:
 
     def _all_anew(self, trouble: Transient) -> None:
         """The broker does not answer: what is under way begins anew with new clients."""
-        self._ends = self._positions = None
+        self._ends = None
         self._feed.close()
         under_way = [each for each in self._all.values() if each.restore is not None]
         log.warning("taking over %d partitions: %s", len(under_way), trouble)
