@@ -35,6 +35,7 @@ ENGINE_POINTS: Final = (
     "before_produce",
     "after_produce",
     "before_offsets",
+    "after_offsets",
     "before_commit",
     "after_commit",
     "after_write",

@@ -111,6 +111,7 @@ def settings() -> EngineSettings:
         instance_id=os.environ.get("ENGINE_TEST_INSTANCE", "a"),
         build=os.environ.get("ENGINE_TEST_BUILD", "1"),
         session_timeout_ms=given.get("session_timeout_ms", 6_000),
+        transaction_timeout_ms=given.get("transaction_timeout_ms", 10_000),
         group_protocol=given.get("group_protocol", "classic"),
         standbys=given.get("standbys", 0),
         cycle_records=given.get("cycle_records", 500),

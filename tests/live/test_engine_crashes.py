@@ -23,6 +23,7 @@ CYCLE_POINTS = {
     "before_produce": "before_produce:4",
     "after_produce": "after_produce:4",
     "before_offsets": "before_offsets:4",
+    "after_offsets": "after_offsets:4",
     "before_commit": "before_commit:4",
     "after_commit": "after_commit:4",
     "after_write": "after_write:4",

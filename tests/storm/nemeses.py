@@ -26,6 +26,7 @@ HELD_POINTS = (
     "after_commit",
     "before_commit",
     "before_offsets",
+    "after_offsets",
     "after_produce",
     "before_produce",
     "mid_stage",
@@ -167,6 +168,28 @@ def stop_anywhere(storm: Storm) -> None:
     run.send(signal.SIGCONT)
     time.sleep(0.5)
     storm.zombie_commits_refused += run.trace.count("offsets_refused") - before
+
+
+def late_commit(storm: Storm) -> None:
+    """A worker stands still past its session when the group has its positions already.
+
+    What it commits when it goes on is valid, and must be in the state of those who took over.
+    """
+    storm.need_two()
+    name = storm.one()
+    run = storm.workers.runs[name]
+    before = run.trace.count("after_commit")
+    run.trace.stand_still_at("after_offsets")
+    if not run.wait_still():
+        run.trace.clear()
+        run.send(signal.SIGCONT)
+        storm.say(f"{name} did not come to after_offsets")
+        return
+    storm.say(f"SIGSTOP {name} with its positions in an open transaction, past its session")
+    time.sleep(GONE_S)
+    run.send(signal.SIGCONT)
+    through = wait_for_count(run.trace, "after_commit", before, 2.0)
+    storm.say(f"SIGCONT {name}: it {'committed' if through else 'did not commit'}")
 
 
 def zombie_with_timers(storm: Storm) -> None:
@@ -356,6 +379,7 @@ NEMESES: dict[str, Callable[[Storm], None]] = {
         die_at_start,
         zombie,
         stop_anywhere,
+        late_commit,
         zombie_with_timers,
         take_over_open,
         broker_kill,
@@ -373,5 +397,6 @@ WEIGHTS = {
     "kill_between_commit_and_write": 4,
     "kill_all": 2,
     "step_clocks": 3,
+    "late_commit": 2,
 }
 """How often each comes beside the others; 1 where nothing is said."""

@@ -52,6 +52,7 @@ def commit(
         {partition.key: partition.position for partition in partitions},
         membership.group_metadata(),
     )
+    reach("after_offsets")
     transaction.flush()
     reach("before_commit")
     transaction.commit()
