@@ -1,27 +1,23 @@
-"""What a storm does to the workers, the brokers, the disks and the clocks."""
+"""What a storm does to the workers; and all nemeses by name."""
 
 from __future__ import annotations
 
-import errno
-import os
-import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from random import Random
 
-from tests.storm.cluster import Cluster
-from tests.storm.feeder import Feeder
-from tests.storm.trace import Trace, wait_for_count
-from tests.storm.workers import SESSION_MS, Run, Workers
+from tests.storm.field import ALL_NAMES, Storm
+from tests.storm.surroundings import (
+    broker_kill,
+    coordinator_loss,
+    full_disk,
+    slow_disk,
+    step_clocks,
+)
+from tests.storm.trace import wait_for_count
+from tests.storm.workers import SESSION_MS, Run
 
-ALL_NAMES = ("w1", "w2", "w3", "w4")
 HELD_POINTS = (
     "after_commit",
     "before_commit",
@@ -37,49 +33,6 @@ START_FAULTS = ("in_restore", "after_commit:2", "before_commit:2", "mid_stage:2"
 GONE_S = SESSION_MS / 1000 + 1.2
 """After so long a silence the group has given a worker's partitions away."""
 REFUSAL_S = 12.0
-AT_WORK_S = 10.0
-
-
-@dataclass
-class Storm:
-    """What the nemeses act on, and what they did."""
-
-    cluster: Cluster
-    workers: Workers
-    feeder: Feeder
-    group: str
-    rng: Random
-    began: float = field(default_factory=time.monotonic)
-    zombie_commits_refused: int = 0
-    zombie_timer_cycles_refused: int = 0
-    broker_kills: int = 0
-    done: dict[str, int] = field(default_factory=dict)
-
-    def say(self, text: str) -> None:
-        sys.stdout.write(f"[{time.monotonic() - self.began:6.1f} s] {text}\n")
-        sys.stdout.flush()
-
-    def one(self) -> str:
-        """A worker that commits cycles now, if there is one soon; else any that runs."""
-        deadline = time.monotonic() + AT_WORK_S
-        while time.monotonic() < deadline:
-            busy = self.workers.at_work(0.2)
-            if busy:
-                return self.rng.choice(busy)
-        name = self.rng.choice(self.workers.names)
-        self.workers.wait_running(name)
-        return name
-
-    def need_two(self) -> None:
-        """Let a second worker join when there is one only, or nobody takes over."""
-        if len(self.workers.names) == 1:
-            name = next(name for name in ALL_NAMES if name not in self.workers.names)
-            self.workers.join(name)
-            self.workers.wait_running(name)
-            self.say(f"{name} joins, so that there are two")
-
-    def rest(self, least: float, most: float) -> None:
-        time.sleep(self.rng.uniform(least, most))
 
 
 def kill_some(storm: Storm) -> None:
@@ -246,30 +199,6 @@ def take_over_open(storm: Storm) -> None:
     storm.workers.come_back(name)
 
 
-def broker_kill(storm: Storm) -> None:
-    """kill -9 of a broker."""
-    _kill_broker(storm, storm.rng.choice(storm.cluster.nodes), "")
-
-
-def coordinator_loss(storm: Storm) -> None:
-    """kill -9 of the broker that coordinates the group, or a worker's transactions."""
-    if storm.rng.random() < 0.5:
-        _kill_broker(storm, storm.cluster.coordinator(storm.group), ", the group's coordinator")
-        return
-    name = storm.rng.choice(storm.workers.names)
-    node = storm.cluster.transaction_coordinator(f"{storm.group}-{name}")
-    _kill_broker(storm, node, f", the coordinator of {name}'s transactions")
-
-
-def _kill_broker(storm: Storm, node: int, what: str) -> None:
-    storm.cluster.kill(node)
-    storm.broker_kills += 1
-    storm.say(f"kill -9 broker {node}{what}")
-    storm.rest(0.5, 3.0)
-    storm.cluster.heal()
-    storm.say(f"broker {node} is back")
-
-
 def rolling_restart(storm: Storm) -> None:
     """Every worker in turn ends in order and comes back."""
     codes = []
@@ -294,79 +223,6 @@ def join_or_leave(storm: Storm) -> None:
         name = storm.one()
         storm.say(f"{name} leaves with {storm.workers.leave(name)}")
     storm.rest(0.5, 2.0)
-
-
-def slow_disk(storm: Storm) -> None:
-    """Every write of the stores waits."""
-    traces: list[Trace] = [run.trace for run in storm.workers.runs.values()]
-    seconds = storm.rng.uniform(0.05, 0.4)
-    storm.say(f"slow disks: {seconds:.2f} s before every write")
-    for trace in traces:
-        trace.wait_at("after_commit", seconds)
-    storm.rest(1.5, 3.0)
-    for trace in traces:
-        trace.clear()
-
-
-def full_disk(storm: Storm) -> None:
-    """The workers' disk is full for a while."""
-    filler = storm.workers.disks / "filler"
-    limited = os.path.ismount(storm.workers.disks)
-    if limited:
-        _fill(filler)
-    else:
-        _limit_files(storm, 64 * 1024)
-    storm.say("the workers' disk is full")
-    storm.rest(2.0, 3.0)
-    if limited:
-        filler.unlink(missing_ok=True)
-    else:
-        _limit_files(storm, resource.RLIM_INFINITY)
-    storm.say("the workers' disk has room again")
-
-
-def _fill(filler: Path) -> None:
-    block = b"\0" * (1 << 20)
-    with filler.open("wb", buffering=0) as file:
-        while True:
-            try:
-                file.write(block)
-            except OSError as failure:
-                if failure.errno != errno.ENOSPC:
-                    raise
-                if len(block) == 1:
-                    return
-                block = block[: len(block) // 16] or b"\0"
-
-
-def _limit_files(storm: Storm, size: int) -> None:
-    for run in storm.workers.runs.values():
-        with suppress(ProcessLookupError):
-            resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-
-def step_clocks(storm: Storm) -> None:
-    """The workers' clocks jump, forwards and backwards."""
-    steps = {name: round(storm.rng.uniform(-3, 3), 1) for name in storm.workers.names}
-    for name, seconds in steps.items():
-        storm.workers.step_clock(name, seconds)
-    storm.say(f"clock steps: {steps}")
-
-
-def size_limited(folder: Path, megabytes: int) -> bool:
-    """Make a folder a small file system of its own, where the machine allows that."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
-    return shutil.which("mount") is not None and not _status(command)
-
-
-def unmount(folder: Path) -> None:
-    if os.path.ismount(folder):
-        _status(["umount", "-l", str(folder)])
-
-
-def _status(command: list[str]) -> int:
-    return subprocess.run(command, capture_output=True, check=False).returncode
 
 
 NEMESES: dict[str, Callable[[Storm], None]] = {

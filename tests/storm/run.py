@@ -20,11 +20,12 @@ from streams.contracts.provisioning import (
 from streams.contracts.topic_specs import TopicSpec
 from streams.engine import ExitCode, provision
 from streams.runtime.connection import KafkaConnection
-from tests.storm import judging, nemeses
+from tests.storm import judging, surroundings
 from tests.storm.cluster import Cluster
 from tests.storm.feeder import Feeder, Inputs
+from tests.storm.field import ALL_NAMES, Storm
 from tests.storm.judging import Judgement, Names
-from tests.storm.nemeses import ALL_NAMES, NEMESES, WEIGHTS, Storm
+from tests.storm.nemeses import NEMESES, WEIGHTS
 from tests.storm.reading import Broker
 from tests.storm.workers import SESSION_MS, TRANSACTION_MS, Workers
 
@@ -82,7 +83,7 @@ def run_storm(plan: Plan, folder: Path, cache: Path) -> dict[str, Any]:
     rng = Random(plan.seed)
     plan = plan.drawn(rng)
     disks = folder / "disks"
-    nemeses.size_limited(disks, DISK_MEGABYTES)
+    surroundings.size_limited(disks, DISK_MEGABYTES)
     cluster = Cluster(folder, cache, plan.brokers or 1)
     workers = None
     try:
@@ -101,7 +102,7 @@ def run_storm(plan: Plan, folder: Path, cache: Path) -> dict[str, Any]:
         if workers is not None:
             workers.close()
         cluster.end()
-        nemeses.unmount(disks)
+        surroundings.unmount(disks)
 
 
 def _provisioned(cluster: Cluster) -> Names:
