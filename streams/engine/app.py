@@ -183,7 +183,7 @@ class Lotgate(Stages, faust.App):
         refuse_shared_inputs(self.stages)
         engine = self._engine = Engine(self.stages, settings)
         for full_name, stage in engine.stages.items():
-            source = self.topic(full_name, schema=BatchSchema(), internal=False)
+            source = self.topic(full_name, schema=BatchSchema(), internal=False, acks=False)
             self.agent(source, name=stage.name, concurrency=1)(_run)
 
     def _resolved(self) -> EngineSettings:

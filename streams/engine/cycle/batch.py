@@ -41,7 +41,9 @@ class Batch:
     is_done: bool = False
 
     def run(self, deadline: float) -> None:
-        """Do the work; whatever goes wrong is kept in `failure`."""
+        """Do the work, once; whatever goes wrong is kept in `failure`."""
+        if self.is_done:
+            return
         self._note()
         try:
             for decision in self.decisions:

@@ -147,7 +147,8 @@ def member(
     if protocol == "classic":
         settings["partition.assignment.strategy"] = "cooperative-sticky"
         settings["session.timeout.ms"] = session_timeout_ms
-        settings["heartbeat.interval.ms"] = max(500, session_timeout_ms // 10)
+        # A cooperative rebalance takes two heartbeats to be heard of.
+        settings["heartbeat.interval.ms"] = min(1_000, session_timeout_ms // 10)
     if instance_id:
         settings["group.instance.id"] = instance_id
     settings.update(extra or {})

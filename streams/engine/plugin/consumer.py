@@ -38,8 +38,9 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 5.0
 COMMIT_S: Final = 30.0
-COMPLETION_S: Final = 60.0
-"""Longest wait for stages to say that they are done; they have a second's work."""
+STOP_LOOK_S: Final = 0.5
+HANDED_OVER_S: Final = 5.0
+"""After this a batch that Faust did not hand over to its stage is run without it."""
 
 
 class Consumer(Answers):
@@ -140,16 +141,18 @@ class Consumer(Answers):
     async def _cycle(self, batches: list[Batch]) -> None:
         began = monotonic()
         self.watch.enter(Phase.STAGES)
-        while not self.app.flow_control.is_active():  # noqa: ASYNC110 - it has no event
-            # Faust opens the flow when its (empty) recovery after an assignment has run.
+        while not self.app.flow_control.is_active():
+            # Faust opens the flow when its (empty) recovery after an assignment has run, and closes
+            # it for good when the worker is told to stop.
+            if self.should_stop:
+                return
             await asyncio.sleep(0.005)
         completed = asyncio.Event()
         deadline = monotonic() + self.engine.settings.cycle_work_s
         for batch in batches:
             await self.callback(self._message(batch, batches, deadline, completed))
-        with suppress(TimeoutError):
-            # `commit` names the stage that did not complete.
-            await asyncio.wait_for(completed.wait(), COMPLETION_S)
+        if not await self._stages_ended(completed, batches):
+            return
         # The client library bounds each of a commit's calls; one that never returns is a fault of
         # its own that only a new process ends.
         self.watch.enter(Phase.COMMITTING, self._call_s)
@@ -159,6 +162,25 @@ class Consumer(Answers):
         if rest > 0:
             self.watch.enter(Phase.RESTING, rest)
             await asyncio.sleep(rest)
+
+    async def _stages_ended(self, completed: asyncio.Event, batches: list[Batch]) -> bool:
+        """Wait for the stages; False when the worker stops: its agents take no more batches."""
+        until = monotonic() + HANDED_OVER_S
+        while not completed.is_set() and monotonic() < until:
+            stops = self.should_stop
+            with suppress(TimeoutError):
+                await asyncio.wait_for(completed.wait(), STOP_LOOK_S)
+            if stops and not completed.is_set():
+                return False
+        for batch in batches:
+            # A stage's work is one call in this thread: what is not done has not begun.
+            if not batch.is_done:
+                log.warning(
+                    "%s[%d]: a batch was not handed over in %g s, it is run without Faust",
+                    *batch.partition.key, HANDED_OVER_S,
+                )  # fmt: skip
+                batch.run(monotonic() + self.engine.settings.cycle_work_s)
+        return True
 
     def _message(
         self, batch: Batch, batches: list[Batch], deadline: float, completed: asyncio.Event
