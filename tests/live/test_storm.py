@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.engine import ExitCode
 from tests.storm.run import MUST_HIT, Plan, run_storm
 
 pytestmark = [pytest.mark.urs("M4.4"), pytest.mark.timeout(900)]
@@ -28,3 +29,4 @@ def test_nothing_is_lost_or_doubled_in_a_storm(tmp_path: Path, parts_cache: Path
     assert {name: line[name] for name in LOSSES} == dict.fromkeys(LOSSES, 0)
     assert {name for name in MUST_HIT if line[name] == 0} == set()
     assert line["ok"], line
+    assert str(int(ExitCode.WATCHDOG)) not in line["exits"], "a worker did not end in order"
