@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from streams.agents import register_all
+from streams.contracts.codec import Codec
 from streams.contracts.provisioning import (
     changelog_spec,
     control_spec,
@@ -22,7 +22,6 @@ from streams.runtime.settings import CommonSettings, WorkerSettings, load
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from streams.contracts.codec import Codec, Form
     from streams.contracts.topic_specs import TopicSpec
     from streams.contracts.topics import Topic
     from streams.runtime.connection import KafkaConnection
@@ -32,28 +31,12 @@ DEAD_LETTER_SOURCES = ("erp", "qms", "erp-hold")
 """Connectors with dead letters of their own, by the last part of their group's name."""
 
 
-@dataclass(frozen=True)
-class Encoder:
+class Registering(Codec):
     """A codec that registers schemas at start, where the settings allow it."""
 
-    codec: Codec
-    register: bool
-
-    def prepare(self, topics: Iterable[Topic[Any]]) -> None:
-        """Resolve the schema ids of the topics."""
-        self.codec.prepare(topics, register=self.register)
-
-    def form(self, topic: Topic[Any]) -> Form:
-        """See `Codec.form`."""
-        return self.codec.form(topic)
-
-    def encode(self, topic: Topic[Any], event: Any) -> bytes:
-        """See `Codec.encode`."""
-        return self.codec.encode(topic, event)
-
-    def decode(self, topic: Topic[Any], payload: bytes) -> Any:
-        """See `Codec.decode`."""
-        return self.codec.decode(topic, payload)
+    def prepare(self, topics: Iterable[Topic[Any]], *, register: bool = True) -> None:
+        """See `Codec.prepare`."""
+        super().prepare(topics, register=register)
 
 
 def engine_settings(settings: WorkerSettings) -> EngineSettings:
@@ -61,7 +44,9 @@ def engine_settings(settings: WorkerSettings) -> EngineSettings:
     connection = settings.connection()
     return EngineSettings(
         connection=connection,
-        codec=lambda: Encoder(shipped_codec(settings.registry_url, connection), settings.provision),
+        codec=lambda: shipped_codec(
+            settings.registry_url, connection, Registering if settings.provision else Codec
+        ),
         data_dir=settings.data_dir,
         instance_id=settings.instance_id,
         build=build(),

@@ -82,11 +82,18 @@ class _Reader:
         self._records: dict[tuple[type, Node], str] = {}
 
     def function(self, node: Node) -> Callable[[bytes, int], tuple[Any, int]]:
-        self._functions_of(node)
+        if node.kind == "record":
+            for part in node.parts:
+                self._functions_of(part)
+        else:
+            self._functions_of(node)
         self.source.line(0, "def read(d, p):")
         self.source.line(1, "s = d.decode('latin-1')")
-        self._part(node, 1, "value")
-        self.source.line(1, "return value, p")
+        if node.kind == "record":
+            self._record(node)
+        else:
+            self._part(node, 1, "value")
+            self.source.line(1, "return value, p")
         return self.source.function("read")
 
     def _functions_of(self, node: Node) -> None:
@@ -96,6 +103,11 @@ class _Reader:
             return
         name = self.source.fresh("read_record")
         self.source.line(0, f"def {name}(d, s, p):")
+        self._record(node)
+        self._records[node.python, node] = name
+
+    def _record(self, node: Node) -> None:
+        """The body of a function that reads a record."""
         values = {field: self.source.fresh("v") for field in node.names}
         fields_of_kind = groupby(
             zip(node.names, node.parts, strict=True), lambda each: each[1].kind == "double"
@@ -108,7 +120,6 @@ class _Reader:
                 for field, part in members:
                     self._part(part, 1, values[field])
         self._make(node.python, values)
-        self._records[node.python, node] = name
 
     def _make(self, python: type, values: dict[str, str]) -> None:
         made = self.source.constant("Class", python)

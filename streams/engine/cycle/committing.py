@@ -77,10 +77,5 @@ def _log_changes(
         if error is None and offset is not None:
             ends[partition.key] = offset
 
-    produce, number = transaction.produce, partition.number
-    last = len(partition.changes)
-    for index, (key, value) in enumerate(partition.changes.items(), 1):
-        if index < last:
-            produce(name, key, value, partition=number)
-        else:
-            produce(name, key, value, partition=number, on_delivery=delivered)
+    if partition.changes:
+        transaction.produce_each(name, partition.changes, partition.number, delivered)

@@ -20,6 +20,7 @@ from streams.errors import Transient
 from streams.runtime.clock import now_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from streams.engine.cycle.partition import Partition
@@ -202,16 +203,21 @@ class Membership:
         if first is None:
             return
         rest = consumer.consume(most - 1, 0) if most > 1 else []
-        active = self.active
+        # A partition that moved during these calls, there and back even, is not active.
+        takers: dict[Any, Callable[[Message], None]] = {
+            key: found[key].append for key in self.active
+        }
         for message in (first, *rest):
             error = message.error()
             if error is not None:
                 raise_for(error, message)
                 continue
-            key = _key(message)
-            # A partition that moved during these calls, there and back even, is not active.
-            if key in active:
-                found[key].append(message)
+            take = takers.get((message.topic(), message.partition()))
+            if take is not None:
+                take(message)
+        for key in self.active:
+            if not found[key]:
+                del found[key]
 
     def _patience(self, timeout_s: float) -> float:
         """How long to wait for records: not while something else could go on."""
@@ -347,8 +353,3 @@ class Membership:
         partition = self.active.pop(key, None) or self._takeovers.drop(key)
         self.fresh = [each for each in self.fresh if each is not partition]
         self._stores.released(key, partition)
-
-
-def _key(message: Message) -> TopicPartitionKey:
-    topic, partition = message.topic(), message.partition()
-    return (topic or "", -1 if partition is None else partition)

@@ -122,7 +122,7 @@ class Partition:
         """
         good = 0
         blocked = self.ledger.blocked
-        attempt = self.attempt
+        attempt = self._tried if self.suspects is None else self.attempt
         for index, record in enumerate(records):
             if not index % STRIDE:
                 reach("mid_stage")

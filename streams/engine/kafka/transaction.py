@@ -179,6 +179,36 @@ class Transaction:
             else:
                 return
 
+    def produce_each(
+        self,
+        topic: str,
+        entries: Mapping[bytes, bytes | None],
+        partition: int,
+        on_delivery: Callable[[KafkaError | None, Any], None],
+    ) -> None:
+        """Add a record for each key to one partition: `produce` with less work per record.
+
+        Args:
+            topic: Full name of the topic.
+            entries: Values by key, None for a tombstone; not empty.
+            partition: Partition number.
+            on_delivery: Called for the last record only: where it went, the others are before it.
+
+        Raises:
+            Aborted: A record was refused, or the transaction is already lost.
+        """
+        self._touched.add((topic, partition, None))
+        produce = self._live.produce
+        *most, (last, value) = entries.items()
+        for key, octets in most:
+            try:
+                produce(topic, octets, key, partition)
+            except BufferError:
+                self.produce(topic, key, octets, partition=partition)
+            except KafkaException as failure:
+                raise self._failed(failure, f"produce to {topic}", committing=False) from failure
+        self.produce(topic, last, value, partition=partition, on_delivery=on_delivery)
+
     def flush(self) -> None:
         """Wait until the broker has every record of the transaction.
 

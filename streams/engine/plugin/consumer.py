@@ -20,7 +20,7 @@ from mode import Service
 
 from streams.engine.exit_codes import ExitCode
 from streams.engine.plugin.answers import Answers
-from streams.engine.plugin.batches import BatchMessage
+from streams.engine.plugin.batches import message_of
 from streams.engine.plugin.ending import end_process, exit_code_of
 from streams.engine.poison.fuse import FuseTripped
 from streams.engine.watch.marks import Phase
@@ -149,8 +149,14 @@ class Consumer(Answers):
             await asyncio.sleep(0.005)
         completed = asyncio.Event()
         deadline = monotonic() + self.engine.settings.cycle_work_s
+
+        def complete() -> None:
+            if all(each.is_done for each in batches):
+                completed.set()
+
         for batch in batches:
-            await self.callback(self._message(batch, batches, deadline, completed))
+            generation = self.app.consumer_generation_id
+            await self.callback(message_of(batch, deadline, generation, complete))
         if not await self._stages_ended(completed, batches):
             return
         # The client library bounds each of a commit's calls; one that never returns is a fault of
@@ -181,36 +187,6 @@ class Consumer(Answers):
                 )  # fmt: skip
                 batch.run(monotonic() + self.engine.settings.cycle_work_s)
         return True
-
-    def _message(
-        self, batch: Batch, batches: list[Batch], deadline: float, completed: asyncio.Event
-    ) -> BatchMessage:
-        topic, number = batch.partition.key
-        # The records travel in `batch`; Faust reads no more than where they come from.
-        message = BatchMessage(
-            topic=topic,
-            partition=number,
-            offset=max(batch.partition.position, 0),
-            timestamp=0.0,
-            timestamp_type=0,
-            headers=[],
-            key=None,
-            value=b"",
-            checksum=None,
-            serialized_key_size=0,
-            serialized_value_size=0,
-            tp=TP(topic, number),
-        )
-        message.batch = batch
-        message.deadline = deadline
-
-        def complete() -> None:
-            if all(each.is_done for each in batches):
-                completed.set()
-
-        message.completed = complete
-        message.generation_id = self.app.consumer_generation_id
-        return message
 
     async def _retry(self, trouble: Transient) -> None:
         """Go back to what is committed, and try again for ever, more slowly each time."""

@@ -145,6 +145,18 @@ class MemoryTransaction(Transaction):
         if on_delivery is not None:
             self._delivered.append(lambda: on_delivery(None, record))
 
+    def produce_each(
+        self,
+        topic: str,
+        entries: Mapping[bytes, bytes | None],
+        partition: int,
+        on_delivery: Callable[[Any, Any], None],
+    ) -> None:
+        """Add a record for each key; see `Transaction.produce_each`."""
+        for left, (key, value) in enumerate(entries.items(), 1 - len(entries)):
+            told = None if left else on_delivery
+            self.produce(topic, key, value, partition=partition, on_delivery=told)
+
     def flush(self) -> None:
         """Tell whoever asked where the records went."""
         delivered, self._delivered = self._delivered, []
