@@ -93,7 +93,7 @@ class Store(Generic[S]):
     name: str
     state: type[S]
     schema: str | dict[str, Any]
-    cache: int = 50_000
+    cache: int = 65_536
     version: int | None = None
     upcasters: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = field(
         default_factory=dict

@@ -234,6 +234,25 @@ def test_a_compacted_topic_is_read_to_its_end_past_an_open_transaction(
     assert read_compacted(connection, topic, 0) == {b"a": b"2", b"c": b"3", b"d": b"4"}
 
 
+def test_what_a_lost_transaction_touched_is_ended_in_compacted_topics_too(
+    connection: KafkaConnection,
+) -> None:
+    topic = f"{connection.group}-lost"
+    spec = TopicSpec(topic, 1, 1, {"cleanup.policy": "compact"})
+    assert provision(connection, [spec]) == [topic]
+    with Transaction(connection, "lost", timeout_ms=60_000) as transaction:
+        transaction.begin()
+        transaction.produce(topic, b"a", b"never seen", partition=0)
+        transaction.flush()
+        transaction._discard_producer()
+        transaction.settle()
+        assert not transaction._lost, "what was lost is not known to be ended"
+        transaction.begin()
+        transaction.produce(topic, b"b", b"seen", partition=0)
+        transaction.commit()
+    assert read_compacted(connection, topic, 0) == {b"b": b"seen"}
+
+
 def test_a_broker_that_is_killed_and_comes_back_loses_nothing(
     broker: str, stack: Stack, tmp_path: Path
 ) -> None:

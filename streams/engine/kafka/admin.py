@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from streams.runtime.connection import KafkaConnection
 
 WAIT_S: Final = 15.0
+LOOK_S: Final = 3.0
+"""How long a check that something else repeats may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +261,10 @@ def _wrong_timeout(connection: KafkaConnection, wanted_ms: int) -> list[str]:
         raise judged(failure, "asking for the brokers") from failure
     resources = [ConfigResource(ResourceType.BROKER, str(broker)) for broker in brokers]
     try:
-        known = _configs(admin, resources[:1])
-    except Misconfigured:
-        # A user that may see topics only. The broker's own refusal says the same a little later.
+        known = _configs(admin, resources[:1], LOOK_S)
+    except (Misconfigured, Transient):
+        # A user that may see topics only, or one broker of several that is away. The broker's own
+        # refusal says the same a little later.
         return []
     for broker, config in known.items():
         most = int(config.get("transaction.max.timeout.ms", wanted_ms))
@@ -274,7 +277,9 @@ def _wrong_timeout(connection: KafkaConnection, wanted_ms: int) -> list[str]:
     return []
 
 
-def _configs(admin: AdminClient, resources: list[ConfigResource]) -> dict[str, dict[str, str]]:
+def _configs(
+    admin: AdminClient, resources: list[ConfigResource], wait_s: float = WAIT_S
+) -> dict[str, dict[str, str]]:
     """Settings by resource name.
 
     Raises:
@@ -284,7 +289,7 @@ def _configs(admin: AdminClient, resources: list[ConfigResource]) -> dict[str, d
     if not resources:
         return {}
     settings: dict[str, dict[str, str]] = {}
-    for resource, answer in admin.describe_configs(resources, request_timeout=WAIT_S).items():
+    for resource, answer in admin.describe_configs(resources, request_timeout=wait_s).items():
         try:
             entries = answer.result()
         except KafkaException as failure:

@@ -22,6 +22,7 @@ FORMER_MEMBER: Final = frozenset(
         KafkaError.UNKNOWN_MEMBER_ID,
         KafkaError.STALE_MEMBER_EPOCH,
         KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.REBALANCE_IN_PROGRESS,
     }
 )
 """How a group refuses the positions of one who is no longer a member, or not as it was."""

@@ -340,13 +340,14 @@ class Transaction:
         try:
             producer.begin_transaction()
             for topic, partition, key in self._lost:
-                producer.produce(topic, None, key, -1 if partition is None else partition)
-            producer.flush(self._patience)
-            if self._lost_offsets is not None:
-                # The group may refuse a former member's positions; the partition of its
-                # positions has become part of the transaction all the same.
-                with suppress(KafkaException):
-                    producer.send_offsets_to_transaction(*self._lost_offsets, self._patience)
+                if partition is None:
+                    producer.produce(topic, None, key)
+                else:
+                    # A compacted topic takes no record without a key; nobody will see this one.
+                    producer.produce(topic, None, b"\0", partition)
+            if producer.flush(self._patience):
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001, TRY301
+            self._reach_lost_positions(producer)
             producer.abort_transaction(self._patience)
         except (KafkaException, BufferError) as failure:
             self._discard_producer()
@@ -356,6 +357,17 @@ class Transaction:
             ) from failure
         self._lost.clear()
         self._lost_offsets = None
+
+    def _reach_lost_positions(self, producer: Producer) -> None:
+        if self._lost_offsets is None:
+            return
+        try:
+            producer.send_offsets_to_transaction(*self._lost_offsets, self._patience)
+        except KafkaException as refusal:
+            # The group may refuse a former member's positions; the partition of its positions has
+            # become part of the transaction all the same. Without an answer it may not have.
+            if error_of(refusal).code() not in FORMER_MEMBER:
+                raise
 
     def _discard_producer(self) -> None:
         producer, self._producer = self._producer, None
