@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from streams.engine.cycle.effects import Undeclared
 from streams.engine.state.disk import user_key
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Apply = "Callable[[Raw], tuple[list[Output], list[Poison]] | None]"
 """Runs the rule and stages its state; gives the outputs, None for none."""
 Changes = dict[bytes, bytes | None]
+T = TypeVar("T")
 NOT_THE_RECORDS: Final = (Transient, Misconfigured, StateUnreadable, Undeclared, MemoryError)
 """Errors that say nothing about the record or timer at hand: the cycle ends, the record stays."""
 
@@ -126,18 +127,37 @@ def _over_partition(
 
     def apply(record: Raw) -> tuple[list[Output], list[Poison]] | None:
         event = decode(topic, _payload(record))
-        try:
+
+        def work() -> tuple[list[Output], list[Poison]] | None:
             emits = rule(table, event)
-            emitted = effects.outputs(emits, record) if emits else None
-            written = table.written()
-            timers = asked(stage, table.timers, None) if table.timers else ()
-        except BaseException:
-            table.discard()
-            raise
-        table.keep()
-        changes.update((user_key(key), octets) for key, octets in written.items())
-        for each in timers:
-            pending.put(*each)
-        return emitted
+            return effects.outputs(emits, record) if emits else None
+
+        return with_view(stage, table, pending, changes, work)
 
     return apply
+
+
+def with_view(
+    stage: Stage, table: Table[Any], pending: Pending, changes: Changes, work: Callable[[], T]
+) -> T:
+    """Run work that sees a partition's store; all it wrote and set is staged, or nothing of it.
+
+    Args:
+        stage: Whose work it is.
+        table: The store, as the work's view.
+        pending: The partition's timers.
+        changes: The partition's staged store changes; the function adds to them.
+        work: Calls the rule and encodes what it emits.
+    """
+    try:
+        done = work()
+        written = table.written()
+        timers = asked(stage, table.timers, None) if table.timers else ()
+    except BaseException:
+        table.discard()
+        raise
+    table.keep()
+    changes.update((user_key(key), octets) for key, octets in written.items())
+    for each in timers:
+        pending.put(*each)
+    return done

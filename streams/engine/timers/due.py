@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from streams.engine.cycle.rules import with_view
 from streams.engine.state.disk import user_key
 from streams.engine.timers.asked import KEY_ERRORS, asked
 from streams.engine.timers.evidence import headers
@@ -92,22 +93,14 @@ def _over_partition(
     due: Any = stage.due
 
     def fire(place: Place, now_us: int, position: int) -> tuple[list[Output], list[Poison]] | None:
-        try:
+        def work() -> tuple[list[Output], list[Poison]] | None:
             emits = due(table, _timer(place), now_us)
-            emitted = None
-            if emits:
-                told = headers(place, now_us, partition, position)
-                emitted = effects.outputs(emits, None, told)
-            written = table.written()
-            timers = asked(stage, table.timers, None) if table.timers else ()
-        except BaseException:
-            table.discard()
-            raise
-        table.keep()
-        changes.update((user_key(key), octets) for key, octets in written.items())
-        for each in timers:
-            pending.put(*each)
-        return emitted
+            if not emits:
+                return None
+            told = headers(place, now_us, partition, position)
+            return effects.outputs(emits, None, told)
+
+        return with_view(stage, table, pending, changes, work)
 
     return fire
 
