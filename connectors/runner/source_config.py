@@ -47,7 +47,7 @@ class SourceConfig:
         snapshot: `initial` reads the tables first; `no_data` starts with the next change.
         provision: Create missing topics and register schemas.
         raw_partitions: Partitions of a raw topic that is created.
-        mirror_debezium: Raw records exactly as Debezium's, placeholders included.
+        compat: `debezium`: raw records exactly as Debezium's, also where it loses a value.
         version: Version of the connector, as it stands in every record.
         chunk_bytes: Most bytes of a transaction record before it is split.
         idle_store_s: While nothing changes: least time between two stored positions.
@@ -67,7 +67,7 @@ class SourceConfig:
     snapshot: Literal["initial", "no_data"] = "initial"
     provision: bool = True
     raw_partitions: int = 4
-    mirror_debezium: bool = False
+    compat: Literal["", "debezium"] = ""
     version: str = ""
     chunk_bytes: int = 1024 * 1024
     idle_store_s: float = 10.0
@@ -92,7 +92,7 @@ class SourceConfig:
             version=self.version,
             tables=self.tables,
             snapshot=self.snapshot,
-            mirror_debezium=self.mirror_debezium,
+            compat=self.compat,
             chunk_bytes=self.chunk_bytes,
             idle_store_s=self.idle_store_s,
             check_s=self.check_s,

@@ -73,7 +73,7 @@ def found(database: Addresses, broker: str, registry: str) -> Iterator[Found]:
         database.admin_dsn, broker, registry, *schema, "create publication lotgate for all tables"
     )
     try:
-        with rig.running(mirror_debezium=True, raw_partitions=1) as running:
+        with rig.running(compat="debezium", raw_partitions=1) as running:
             until(lambda: running.failure or running.health.commits > 1, "the snapshot")
             assert running.failure is None
             # Some cases change a column's type, which no level but NONE lets pass.

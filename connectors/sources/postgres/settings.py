@@ -23,7 +23,7 @@ class PostgresSettings:
         version: Version of the connector, as it stands in every record.
         tables: `schema.table` that must be published; empty accepts whatever is.
         snapshot: `initial` reads the tables first; `no_data` starts at the slot's first position.
-        mirror_debezium: Raw records exactly as Debezium's, also where that is a placeholder.
+        compat: `debezium`: raw records exactly as Debezium's, also where it loses a value.
         chunk_bytes: Most bytes of a transaction record before it is split.
         record_bytes: Most bytes of one row in a record; a larger row becomes a dead letter.
         idle_store_s: While nothing changes: least time between two stored positions.
@@ -40,7 +40,7 @@ class PostgresSettings:
     version: str = ""
     tables: tuple[str, ...] = ()
     snapshot: SnapshotMode = "initial"
-    mirror_debezium: bool = False
+    compat: Literal["", "debezium"] = ""
     chunk_bytes: int = 1024 * 1024
     record_bytes: int = 2 * 1024 * 1024 - 64 * 1024
     idle_store_s: float = 10.0

@@ -77,7 +77,7 @@ class Tables:
             self._catalog.facts(relation.schema, relation.table),
             self._catalog.types(),
             topic,
-            mirror=self._settings.mirror_debezium,
+            mirror=self._settings.compat == "debezium",
         )
         frames = self._topics.bind(topic, plan.key_schema, plan.value_schema)
         table = Table(plan, name, *frames)
