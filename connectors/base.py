@@ -46,6 +46,40 @@ class RawRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ShapeColumn:
+    """A column as a source describes it.
+
+    Attributes:
+        name: The column.
+        type: Its type in the source's own words, e.g. `numeric(10,2)`.
+        oid: The type's number in the source.
+        typmod: The type's modifier, -1 for none.
+        key: It is part of what identifies a row in the source's log.
+    """
+
+    name: str
+    type: str
+    oid: int
+    typmod: int
+    key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    """A table's shape as a source describes it; two that are equal need no new version.
+
+    Attributes:
+        table: Schema and table.
+        identity: What the source's log says of an old row, in the source's own words.
+        columns: The columns in the order of their values.
+    """
+
+    table: str
+    identity: str
+    columns: tuple[ShapeColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeadRow:
     """A row that cannot be carried over, kept whole for a person.
 
@@ -56,6 +90,7 @@ class DeadRow:
         position: Position in the source's log, for people.
         code: Stable code of the error.
         cause: What is wrong, and what to do.
+        shape: The table's shape as JSON, by which the bytes can be read later; empty if unknown.
     """
 
     key: str
@@ -64,6 +99,7 @@ class DeadRow:
     position: str
     code: str
     cause: str
+    shape: str = ""
 
 
 @dataclass(slots=True)
@@ -104,7 +140,11 @@ class TableTopics(Protocol):
         ...
 
     def bind(
-        self, topic: str, key: dict[str, Any] | None, value: dict[str, Any]
+        self,
+        topic: str,
+        key: dict[str, Any] | None,
+        value: dict[str, Any],
+        shape: TableShape | None = None,
     ) -> tuple[bytes, bytes]:
         """Make a raw topic and its schemas ready before the first record of a table's shape.
 
@@ -112,12 +152,16 @@ class TableTopics(Protocol):
             topic: Full name of the topic.
             key: Schema of the keys, None for a table without a key.
             value: Schema of the values.
+            shape: The table's shape, which becomes a version of its history.
 
         Returns:
-            The frames that stand before each key and each value.
+            The frames that stand before each key and each value. Those of a schema that the
+            registry refuses are provisional: the runner keeps such records aside, in order, and
+            puts the right frames in their place when the registry takes the schema.
 
         Raises:
-            Misconfigured: The topic is missing, or the registry refuses the schema.
+            Misconfigured: The topic is missing, or the registry refuses the schema and there is
+                no shape to keep its records by.
             Transient: The broker or the registry is not available.
         """
         ...
