@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from connectors.sources.postgres import PostgresSettings
+from connectors.sources.postgres.selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class SourceConfig:
         publication: Publication; made by the database's administrator, never by us.
         partition: This source's own partition of the positions topic.
         tables: `schema.table` that must be published; empty accepts whatever is.
+        selection: Keys that replace a table's own, and the field policy.
         snapshot: `initial` reads the tables first; `no_data` starts with the next change.
         provision: Create missing topics and register schemas.
         raw_partitions: Partitions of a raw topic that is created.
@@ -64,6 +66,7 @@ class SourceConfig:
     publication: str
     partition: int
     tables: tuple[str, ...] = ()
+    selection: Selection = field(default_factory=Selection)
     snapshot: Literal["initial", "no_data"] = "initial"
     provision: bool = True
     raw_partitions: int = 4
@@ -91,6 +94,7 @@ class SourceConfig:
             prefix=prefix,
             version=self.version,
             tables=self.tables,
+            selection=self.selection,
             snapshot=self.snapshot,
             compat=self.compat,
             chunk_bytes=self.chunk_bytes,

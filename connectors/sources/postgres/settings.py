@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from connectors.sources.postgres.selection import Selection
+
 SnapshotMode = Literal["initial", "no_data"]
 
 
@@ -22,6 +24,7 @@ class PostgresSettings:
         prefix: Installation prefix of topics; empty for none.
         version: Version of the connector, as it stands in every record.
         tables: `schema.table` that must be published; empty accepts whatever is.
+        selection: Keys that replace a table's own, and the field policy.
         snapshot: `initial` reads the tables first; `no_data` starts at the slot's first position.
         compat: `debezium`: raw records exactly as Debezium's, also where it loses a value.
         chunk_bytes: Most bytes of a transaction record before it is split.
@@ -39,6 +42,7 @@ class PostgresSettings:
     prefix: str = ""
     version: str = ""
     tables: tuple[str, ...] = ()
+    selection: Selection = field(default_factory=Selection)
     snapshot: SnapshotMode = "initial"
     compat: Literal["", "debezium"] = ""
     chunk_bytes: int = 1024 * 1024

@@ -34,12 +34,14 @@ class Mask:
     A hashed column becomes a text column, so that nothing behind the mask needs to know of it.
 
     Attributes:
+        source: The table as the log describes it.
         relation: The table as it is behind the mask: without dropped columns, hashed ones as text.
         treatments: Per column of the log what becomes of it.
         of_text: Per hashed column (by its number in the log) the hash of a text value.
         of_binary: The same of a binary value, as pgoutput and COPY send it.
     """
 
+    source: Relation
     relation: Relation
     treatments: tuple[Treatment, ...]
     of_text: Mapping[int, Callable[[bytes], bytes]]
@@ -153,7 +155,8 @@ def mask_of(
             of_binary[index] = _read_and_hashed(
                 reader, selection, f"{schema}.{table}.{column.name}"
             )
-    return Mask(replace(relation, columns=tuple(columns)), treatments, of_text, of_binary)
+    masked = replace(relation, columns=tuple(columns))
+    return Mask(relation, masked, treatments, of_text, of_binary)
 
 
 def _read_and_hashed(

@@ -29,10 +29,12 @@ class TableFacts:
     Attributes:
         primary_key: Columns of the primary key.
         not_null: Columns that are declared not null.
+        override: Columns of the key that the operator chose instead; empty for the table's own.
     """
 
     primary_key: frozenset[str] = frozenset()
     not_null: frozenset[str] = frozenset()
+    override: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -215,6 +217,8 @@ def _key_columns(relation: Relation, facts: TableFacts, *, mirror: bool) -> froz
     With an index as replica identity the log's old image has only the index's columns, so those
     are the key; the primary key would be unknown in a delete.
     """
+    if facts.override:
+        return frozenset(facts.override)
     flagged = frozenset(column.name for column in relation.columns if column.flagged)
     if relation.identity == "f" or (relation.identity == "i" and mirror) or not flagged:
         published = frozenset(column.name for column in relation.columns)

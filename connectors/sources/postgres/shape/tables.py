@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from connectors.sources.postgres.selection import mask_of
 from connectors.sources.postgres.shape.envelope import topic_part
 from connectors.sources.postgres.shape.plan import TablePlan
 from streams.errors import Misconfigured
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from connectors.base import TableTopics
     from connectors.sources.postgres.database.catalog import Catalog
     from connectors.sources.postgres.log.pgoutput import Relation
+    from connectors.sources.postgres.selection import Mask
     from connectors.sources.postgres.settings import PostgresSettings
 
 
@@ -27,12 +29,19 @@ class Table:
         name: `schema.table`.
         key_frame: What stands before each key.
         value_frame: What stands before each value.
+        mask: What the field policy does to its rows; None if all of it passes.
     """
 
     plan: TablePlan
     name: str
     key_frame: bytes
     value_frame: bytes
+    mask: Mask | None = None
+
+    @property
+    def relation(self) -> Relation:
+        """The table as the log describes it."""
+        return self.plan.relation if self.mask is None else self.mask.source
 
 
 class Tables:
@@ -68,19 +77,22 @@ class Tables:
             Transient: Catalogue, broker or registry are not available.
         """
         known = self._by_oid.get(relation.oid)
-        if known is not None and known.plan.relation == relation:
+        if known is not None and known.relation == relation:
             return known
         name = f"{relation.schema}.{relation.table}"
         topic = self._topic(relation)
+        selection, types = self._settings.selection, self._catalog.types()
+        mask = mask_of(selection, relation, types)
+        facts = self._catalog.facts(relation.schema, relation.table)
         plan = TablePlan(
-            relation,
-            self._catalog.facts(relation.schema, relation.table),
-            self._catalog.types(),
+            relation if mask is None else mask.relation,
+            replace(facts, override=selection.key(relation.schema, relation.table)),
+            types,
             topic,
             mirror=self._settings.compat == "debezium",
         )
         frames = self._topics.bind(topic, plan.key_schema, plan.value_schema)
-        table = Table(plan, name, *frames)
+        table = Table(plan, name, *frames, mask)
         self._by_oid[relation.oid] = table
         return table
 
