@@ -10,6 +10,7 @@ import pytest
 
 from streams.engine import control
 from streams.engine.faults import DEATH
+from streams.engine.poison.suspects import DEATHS
 from streams.runtime.clock import now_us
 from tests.live.timer_job import Wish
 from tests.live.timer_lab import assert_exact, borrowed
@@ -161,6 +162,34 @@ def test_a_firing_that_fails_is_a_dead_letter_that_is_replayed_or_dropped(
         control.replay(lab.connection, dead, actor="quality", reason="too late")
         lab.wait(lambda: "no open dead letter" in lab.tail(), "it is closed")
         assert len(lab.dead()) == 2
+
+
+def test_a_timer_that_kills_its_process_is_a_dead_letter_after_the_third_death(
+    broker: str, tmp_path: Path
+) -> None:
+    """So is its replay by a build that cannot fire it either; a later build fires it once."""
+    with borrowed(broker, tmp_path) as lab:
+        lab.wish([Wish("A", 1, "kills", 900, 0), *wishes(100, 500, 1_000, start=1)])
+        for _ in range(DEATHS):
+            assert lab.start().wait(30) < 0, "the timer was not fired"
+        lab.start()
+        settled(lab, 101)
+        (dead,) = lab.dead()
+        assert dead.header("lotgate-dlq-timer") == b"kills"
+        assert dead.header("lotgate-dlq-code") == b"crash_loop"
+        assert len(lab.fired()) == len(set(lab.fired())) > 50
+        control.replay(lab.connection, dead, actor="quality", reason="try again")
+        # The first of these deaths is at a decision, which may release any record.
+        for _ in range(1 + DEATHS):
+            lab.wait(lambda: lab.workers[-1].poll() is not None, "the replay is tried")
+            lab.start()
+        lab.wait(lambda: len(lab.dead()) == 2, "the replay is set aside")
+        assert lab.dead()[1].header("lotgate-dlq-code") == b"crash_loop"
+        assert lab.stop(lab.workers[-1]) == 0
+        control.replay(lab.connection, dead, actor="quality", reason="library updated")
+        lab.start(ENGINE_TEST_BUILD="2")
+        lab.wait(lambda: "kills" in {each.what for each in lab.fired()}, "it fires")
+        assert [each.what for each in lab.fired()].count("kills") == 1
 
 
 def test_a_reminder_that_only_the_broker_refuses_costs_its_timer_not_the_cycle(

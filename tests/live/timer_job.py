@@ -79,6 +79,8 @@ def remind(state: Reminded | None, timer: Timer, now: int) -> Verdict[Reminded]:
     state = state or NEW
     if timer.name == "freeze":
         freeze_once()
+    if timer.name == "kills" and os.environ.get("ENGINE_TEST_BUILD", "1") != "2":
+        os.abort()
     if timer.name == "fail":
         raise ZeroDivisionError("the reminder cannot be written")
     due_us = timer.due_us or 0

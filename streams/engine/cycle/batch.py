@@ -49,7 +49,8 @@ class Batch:
             for decision in self.decisions:
                 self.partition.settling.decide(decision)
             if self.timers:
-                self.partition.firing.run(self.timers, deadline)
+                self.partition.firing.run(self.timers, deadline, self.suspects)
+                self._note()
             if self.timers and monotonic() > deadline:
                 self.left = self.records
             elif self.records:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from streams.engine.cycle.rules import NOT_THE_RECORDS
 from streams.engine.faults import reach
 from streams.engine.timers.evidence import as_record, story
-from streams.engine.timers.places import DUE, NEVER, SLOT, read
+from streams.engine.timers.places import DUE, NEVER, SLOT, ordered, read
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from streams.engine.control import Decision
     from streams.engine.cycle.partition import Partition
     from streams.engine.poison.letters import Output
+    from streams.engine.poison.suspects import Suspects
     from streams.engine.state.disk import Disk
     from streams.engine.timers.due import Fire
     from streams.engine.timers.pending import Pending
@@ -56,6 +57,7 @@ class Firing:
         self._fire = fire
         self._now_us = 0
         self._condemned: tuple[Place, Exception] | None = None
+        self._replayed: list[Place] = []
         self.fired: list[Place] = []
 
     def is_due(self, clock_us: int) -> bool:
@@ -79,14 +81,17 @@ class Firing:
             return inf
         return (self._pending.next_us - self._now_us) / 1e6
 
-    def run(self, most: int, deadline: float) -> None:
+    def run(self, most: int, deadline: float, suspects: Suspects | None = None) -> None:
         """Fire what is due, in order of due time, key and name; the rest waits for the next cycle.
 
         Args:
             most: Most timers.
             deadline: Monotonic seconds after which the rest waits.
+            suspects: Where it is noted what is about to fire; None notes nothing.
         """
         partition, pending = self._partition, self._pending
+        if suspects is not None and partition.suspects is None:
+            suspects.begin_due(*partition.key, self._now_us)
         blocked, passed = partition.ledger.blocked, 0
         for place in self._bounded(pending.due(self._now_us), min(most, MOST), deadline):
             if place.key in blocked:
@@ -94,7 +99,7 @@ class Firing:
                 continue
             pending.consume(place)
             self.fired.append(place)
-            failure = self._attempt(place)
+            failure = self._attempt(place, place.due_us)
             if failure is None:
                 passed += 1
             else:
@@ -118,7 +123,10 @@ class Firing:
                 decision.at, place,
             )  # fmt: skip
             return
-        failure = self._attempt(place) if decision.kind == "replay" else None
+        failure = None
+        if decision.kind == "replay":
+            self._replayed.append(place)
+            failure = self._attempt(place, NEVER)
         if failure is None:
             self._pending.decided(place)
         else:
@@ -134,7 +142,12 @@ class Firing:
 
     def committed(self) -> None:
         """What fired is through."""
-        self.fired = []
+        replayed, self.fired, self._replayed = self._replayed, [], []
+        suspects, key = self._partition.suspects, self._partition.key
+        if suspects is not None:
+            suspects.fired(*key, self._pending.next_us)
+            for place in replayed:
+                suspects.replayed(*key, ordered(place))
 
     def reset(self) -> None:
         """Forget what was staged.
@@ -142,7 +155,7 @@ class Firing:
         Raises:
             Misconfigured: Timers are pending, and the stage has nothing that would happen.
         """
-        self.fired = []
+        self.fired, self._replayed = [], []
         self._pending.reset()
         if self._fire is None:
             refuse_orphans(self._partition.disk, self._partition.stage.name)
@@ -155,8 +168,15 @@ class Firing:
                 reach("mid_stage")
             yield place
 
-    def _attempt(self, place: Place) -> Exception | None:
+    def _attempt(self, place: Place, due_us: int) -> Exception | None:
         """Fire one; gives what says that the timer itself is at fault."""
+        suspects = self._partition.suspects
+        if suspects is None:
+            return self._tried(place)
+        with suspects.firing(*self._partition.key, due_us, ordered(place)) as refusal:
+            return refusal or self._tried(place)
+
+    def _tried(self, place: Place) -> Exception | None:
         partition = self._partition
         if self._fire is None:
             raise AssertionError("a timer fires in a stage without timers")
