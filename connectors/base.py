@@ -115,6 +115,7 @@ class Change:
         size: Bytes in it, about.
         snapshot: It belongs to a snapshot, whose parts are best committed together.
         barrier: It must be committed before the source goes on.
+        xid: The transaction's 32-bit number in the source; 0 where nothing was changed.
     """
 
     position: Position
@@ -125,6 +126,7 @@ class Change:
     size: int = 0
     snapshot: bool = False
     barrier: bool = False
+    xid: int = 0
 
 
 class TableTopics(Protocol):

@@ -241,6 +241,7 @@ class Assembler:
                 dead=current.dead,
                 rows=current.rows,
                 size=current.size + len(body),
+                xid=current.begin.xid,
             )
         )
         current.changes, current.records, current.dead = [], [], []

@@ -66,6 +66,7 @@ class Link:
         self._bytes = 0
         self._failure: LotgateError | None = None
         self._confirmed = 0
+        self._asked = False
         self._heard = time.monotonic()
         self._thread: threading.Thread | None = None
         self._wake_out, self._wake_in = os.pipe()
@@ -148,6 +149,11 @@ class Link:
             self._confirmed = lsn
             self._wake()
 
+    def ask(self) -> None:
+        """Ask the server for a keepalive: up to where it has sent everything."""
+        self._asked = True
+        self._wake()
+
     def take(self, timeout_s: float) -> Sequence[Frame]:
         """Take what has arrived.
 
@@ -207,10 +213,11 @@ class Link:
         socket = self._connection.socket
         while not self._closing:
             now = time.monotonic()
-            if self._confirmed != told or now - told_at >= STATUS_S:
-                periodic = now - told_at >= STATUS_S
+            if self._asked or self._confirmed != told or now - told_at >= STATUS_S:
+                wanted = self._asked or now - told_at >= STATUS_S
+                self._asked = False
                 told, told_at = self._confirmed, now
-                self._tell(told, answer_wanted=periodic)
+                self._tell(told, answer_wanted=wanted)
             if now - self._heard > SILENCE_S:
                 raise Transient(
                     f"{self._where} has been silent for {SILENCE_S:g} s",
