@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from connectors.sources.postgres import PostgresSettings
+from connectors.sources.postgres.form import RecordForm
 from connectors.sources.postgres.selection import Selection
 
 
@@ -50,6 +51,7 @@ class SourceConfig:
         provision: Create missing topics and register schemas.
         raw_partitions: Partitions of a raw topic that is created.
         compat: `debezium`: raw records exactly as Debezium's, also where it loses a value.
+        form: Which records are written beside the rows', and how values travel.
         version: Version of the connector, as it stands in every record.
         chunk_bytes: Most bytes of a transaction record before it is split.
         idle_store_s: While nothing changes: least time between two stored positions.
@@ -71,6 +73,7 @@ class SourceConfig:
     provision: bool = True
     raw_partitions: int = 4
     compat: Literal["", "debezium"] = ""
+    form: RecordForm = field(default_factory=RecordForm)
     version: str = ""
     chunk_bytes: int = 1024 * 1024
     idle_store_s: float = 10.0
@@ -97,6 +100,7 @@ class SourceConfig:
             selection=self.selection,
             snapshot=self.snapshot,
             compat=self.compat,
+            form=self.form,
             chunk_bytes=self.chunk_bytes,
             idle_store_s=self.idle_store_s,
             check_s=self.check_s,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from connectors.sources.postgres.form import RecordForm
 from connectors.sources.postgres.selection import Selection
 
 SnapshotMode = Literal["initial", "no_data"]
@@ -27,6 +28,7 @@ class PostgresSettings:
         selection: Keys that replace a table's own, and the field policy.
         snapshot: `initial` reads the tables first; `no_data` starts at the slot's first position.
         compat: `debezium`: raw records exactly as Debezium's, also where it loses a value.
+        form: Which records are written beside the rows', and how values travel.
         chunk_bytes: Most bytes of a transaction record before it is split.
         record_bytes: Most bytes of one row in a record; a larger row becomes a dead letter.
         idle_store_s: While nothing changes: least time between two stored positions.
@@ -45,10 +47,16 @@ class PostgresSettings:
     selection: Selection = field(default_factory=Selection)
     snapshot: SnapshotMode = "initial"
     compat: Literal["", "debezium"] = ""
+    form: RecordForm = field(default_factory=RecordForm)
     chunk_bytes: int = 1024 * 1024
     record_bytes: int = 2 * 1024 * 1024 - 64 * 1024
     idle_store_s: float = 10.0
     check_s: float = 10.0
+
+    @property
+    def text_only(self) -> bool:
+        """Values are asked for as text: a mode is set that is worked out from text alone."""
+        return not self.form.plain
 
     @property
     def name(self) -> str:
