@@ -71,3 +71,72 @@ class SourceTransaction:
     last: bool
     changes: tuple[RowChange, ...]
     connector_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnChange:
+    """One thing that changed in a table's shape.
+
+    Attributes:
+        kind: `column_added`, `column_dropped`, `column_renamed`, `column_moved`, `type_changed`,
+            `key_changed` or `identity_changed`.
+        column: The column, by its new name; empty if the whole table is meant.
+        was: What it was before; empty for none.
+        now: What it is now; empty for none.
+    """
+
+    kind: str
+    column: str = ""
+    was: str = ""
+    now: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """A column of a table as its source describes it.
+
+    Attributes:
+        name: The column.
+        type: Its type in the source's words, e.g. `numeric(10,2)`.
+        key: It identifies a row in the source's log.
+    """
+
+    name: str
+    type: str
+    key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaChange:
+    """A table of a source has another shape from one event on.
+
+    Attributes:
+        event_id: Derived from the first event; equal for every reader.
+        source: Source id, e.g. `erp`.
+        table: Schema and table; the key.
+        topic: The table's raw topic.
+        version: Number of the shape in the table's history, from 1.
+        status: `accepted`, `parked` (the registry refuses the schemas, so the table's events wait)
+            or `resumed` (they flow again).
+        summary: What changed, in words.
+        changes: What changed, as data; empty for a table that is seen for the first time.
+        columns: The whole new shape, without columns that a policy drops.
+        first_event: Id of the first row event of this shape.
+        seen_at: When the connector wrote this, aware.
+        connector_version: Version of the connector.
+        reason: Why the table was parked; empty otherwise.
+    """
+
+    event_id: str
+    source: str
+    table: str
+    topic: str
+    version: int
+    status: str
+    summary: str
+    changes: tuple[ColumnChange, ...]
+    columns: tuple[TableColumn, ...]
+    first_event: str
+    seen_at: datetime
+    connector_version: str
+    reason: str = ""

@@ -45,7 +45,13 @@ from streams.model.hold import (
     Share,
 )
 from streams.model.messages import CauseMessage, LotMessage, LotMessageKind
-from streams.model.rows import RowChange, SourceTransaction
+from streams.model.rows import (
+    ColumnChange,
+    RowChange,
+    SchemaChange,
+    SourceTransaction,
+    TableColumn,
+)
 from streams.model.states import (
     CauseState,
     CauseVersions,
@@ -108,6 +114,8 @@ ROW = RowChange(
     after={"id": 7, "note": "x", "raw": b"", "active": True, "weight": "12.50"},
     unavailable=("blob",),
 )  # fmt: skip
+COLUMN_CHANGE = ColumnChange("type_changed", "weight", "numeric(10,2)", "numeric(12,3)")
+TABLE_COLUMN = TableColumn("weight", "numeric(12,3)", key=False)
 
 SAMPLES: dict[str, Any] = {
     "lotgate.core.Actor": ACTOR,
@@ -164,6 +172,23 @@ SAMPLES: dict[str, Any] = {
         baseline=True,
     ),
     "lotgate.cdc.RowChange": ROW,
+    "lotgate.cdc.ColumnChange": COLUMN_CHANGE,
+    "lotgate.cdc.TableColumn": TABLE_COLUMN,
+    "lotgate.cdc.SchemaChange": SchemaChange(
+        "3d9f1a52-61c5-5d0e-8e2f-2f5a1f6f9b11",
+        "erp",
+        "public.stock_lot",
+        "cdc.erp.public.stock_lot",
+        2,
+        "parked",
+        "public.stock_lot: the type of weight changed",
+        (COLUMN_CHANGE,),
+        (TABLE_COLUMN,),
+        "pg:7483920014:erp:1543B0000:2",
+        LATER,
+        "0.1",
+        "the scale changed",
+    ),
     "lotgate.cdc.SourceTransaction": SourceTransaction(
         "erp",
         "tryton",
