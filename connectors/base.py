@@ -7,7 +7,7 @@ call again with the same command. Loops, retries, commits and acks belong to `co
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,8 +26,13 @@ class Position:
     fields: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+ANY_PARTITION: Final = -1
+"""The key's hash chooses the partition."""
+EVERYWHERE: Final = -2
+"""One copy goes to every partition: a truncate concerns all keys."""
+
+
+class RawRecord(NamedTuple):
     """A change record for a raw topic.
 
     Attributes:
@@ -35,14 +40,14 @@ class RawRecord:
         key: Key with its frame; None for a table without a key.
         value: Value with its frame; None for a tombstone.
         headers: Headers, the event id among them.
-        everywhere: One copy goes to every partition (a truncate concerns all keys).
+        partition: `ANY_PARTITION`, `EVERYWHERE`, or the number of one.
     """
 
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
-    everywhere: bool = False
+    headers: list[tuple[str, bytes]]
+    partition: int = ANY_PARTITION
 
 
 @dataclass(frozen=True, slots=True)

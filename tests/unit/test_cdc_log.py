@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.base import EVERYWHERE
 from connectors.sources.postgres import PostgresSettings
 from connectors.sources.postgres.log import frames, pgoutput
 from connectors.sources.postgres.log.assembler import Assembler
@@ -207,7 +208,7 @@ def test_a_truncate_concerns_every_partition() -> None:
     truncate = b"T" + struct.pack(">IBI", 1, 0, 1)
     (change,) = changes(assembler(), relation(), begin(500), truncate, commit(500))
     (record,) = change.records
-    assert record.everywhere
+    assert record.partition == EVERYWHERE
     assert record.key is None
     assert decoded(change)["changes"][0]["op"] == "t"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Final
 
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
@@ -27,8 +28,28 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-_SMALL = tuple(_varint(number << 1) for number in range(8192))
-_SMALL_LIMIT = len(_SMALL)
+STEP: Final = 14
+"""Bits that one table look-up writes: two bytes."""
+LAST: Final = tuple(_varint(number) for number in range(1 << STEP))
+"""A number of 14 bits as the end of a variable-length number."""
+MORE: Final = tuple(
+    bytes((number & 0x7F | 0x80, number >> 7 | 0x80)) for number in range(1 << STEP)
+)
+"""14 bits of a variable-length number that goes on."""
+
+
+def unsigned(number: int) -> bytes:
+    """Encode a number from 0 to 2**64 - 1 in 7 bits a byte, lowest first."""
+    if number < 16_384:
+        return LAST[number]
+    if number < 268_435_456:
+        return MORE[number & 16_383] + LAST[number >> 14]
+    out = MORE[number & 16_383] + MORE[number >> 14 & 16_383]
+    number >>= 28
+    while number > 16_383:
+        out += MORE[number & 16_383]
+        number >>= 14
+    return out + LAST[number]
 
 
 def long(value: int) -> bytes:
@@ -37,11 +58,11 @@ def long(value: int) -> bytes:
     Raises:
         OverflowError: The value needs more than 64 bits.
     """
-    if 0 <= value < _SMALL_LIMIT:
-        return _SMALL[value]
+    if 0 <= value < 8192:
+        return LAST[value << 1]
     if not LONG_MIN <= value <= LONG_MAX:
         raise OverflowError(f"{value} does not fit into 64 bits")
-    return _varint((value << 1) ^ (value >> 63))
+    return unsigned((value << 1) ^ (value >> 63))
 
 
 def integer(value: int) -> bytes:

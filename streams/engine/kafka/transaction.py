@@ -22,20 +22,20 @@ from streams.engine.kafka.failures import (
     fenced,
     judged,
 )
+from streams.engine.kafka.producing import Producing
 from streams.errors import LotgateError, Misconfigured, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
+    from streams.engine.kafka.producing import Place
     from streams.runtime.connection import KafkaConnection
 
 MARK: Final = "lotgate"
 """Stands beside each position: what was committed here tells itself from what a person set."""
-Place = tuple[str, int | None, bytes | None]
-"""Where a record went: topic, and either its partition or the key that chose it."""
 
 
-class Transaction:
+class Transaction(Producing):
     """A transactional producer that is replaced whenever its state is in doubt.
 
     A producer whose transactional call timed out must not be used again: its late request could
@@ -66,15 +66,13 @@ class Transaction:
             timeout_ms: After this time the broker aborts a transaction left open.
             extra: Further librdkafka settings.
         """
-        self.transactional_id = transactional_id
+        super().__init__(transactional_id)
         self._settings = clients.producer(
             connection, transactional_id, timeout_ms=timeout_ms, extra=extra
         )
         self._patience = timeout_ms / 1000
-        self._producer: Producer | None = None
         self._is_open = False
         self._began = 0.0
-        self._touched: set[Place] = set()
         self._lost: set[Place] = set()
         self._sent: tuple[list[TopicPartition], Any] | None = None
         self._lost_offsets: tuple[list[TopicPartition], Any] | None = None
@@ -136,78 +134,6 @@ class Transaction:
         self._began = monotonic()
         self._touched.clear()
         self._sent = None
-
-    def produce(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] | None = None,
-        *,
-        partition: int | None = None,
-        on_delivery: Callable[[KafkaError | None, Any], None] | None = None,
-    ) -> None:
-        """Add a record.
-
-        Args:
-            topic: Full name of the topic.
-            key: Key bytes, None for none.
-            value: Value bytes, None for a tombstone.
-            headers: Header names and values, in order.
-            partition: Fixed partition; by the key's murmur2 hash when absent.
-            on_delivery: Called while `flush` or `commit` runs, with the error or the message.
-
-        Raises:
-            Aborted: The record was refused, or the transaction is already lost.
-        """
-        options: dict[str, Any] = {}
-        if partition is not None:
-            options["partition"] = partition
-        self._touched.add((topic, partition, key if partition is None else None))
-        if headers:
-            options["headers"] = list(headers)
-        if on_delivery is not None:
-            options["on_delivery"] = on_delivery
-        producer = self._live
-        while True:
-            try:
-                producer.produce(topic, value, key, **options)
-            except BufferError:
-                producer.poll(0.05)
-            except KafkaException as failure:
-                raise self._failed(failure, f"produce to {topic}", committing=False) from failure
-            else:
-                return
-
-    def produce_each(
-        self,
-        topic: str,
-        entries: Mapping[bytes, bytes | None],
-        partition: int,
-        on_delivery: Callable[[KafkaError | None, Any], None],
-    ) -> None:
-        """Add a record for each key to one partition: `produce` with less work per record.
-
-        Args:
-            topic: Full name of the topic.
-            entries: Values by key, None for a tombstone; not empty.
-            partition: Partition number.
-            on_delivery: Called for the last record only: where it went, the others are before it.
-
-        Raises:
-            Aborted: A record was refused, or the transaction is already lost.
-        """
-        self._touched.add((topic, partition, None))
-        produce = self._live.produce
-        *most, (last, value) = entries.items()
-        for key, octets in most:
-            try:
-                produce(topic, octets, key, partition)
-            except BufferError:
-                self.produce(topic, key, octets, partition=partition)
-            except KafkaException as failure:
-                raise self._failed(failure, f"produce to {topic}", committing=False) from failure
-        self.produce(topic, last, value, partition=partition, on_delivery=on_delivery)
 
     def flush(self) -> None:
         """Wait until the broker has every record of the transaction.
@@ -280,12 +206,6 @@ class Transaction:
             if error.code() in FENCING and not expired:
                 raise fenced(error, self.transactional_id) from failure
         self._is_open = False
-
-    @property
-    def _live(self) -> Producer:
-        if self._producer is None:
-            raise Aborted(f"the producer of {self.transactional_id} was discarded; begin again")
-        return self._producer
 
     @property
     def _has_expired(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from connectors.base import RawRecord
+from connectors.base import EVERYWHERE, RawRecord
 from connectors.sources.encoding import primitives as avro
 from connectors.sources.encoding.transactions import change_body
 from connectors.sources.postgres.log.pgoutput import UNCHANGED
@@ -21,7 +21,7 @@ OP_CREATE, OP_UPDATE, OP_DELETE = avro.string("c"), avro.string("u"), avro.strin
 OP_TRUNCATE, OP_READ = avro.string("t"), avro.string("r")
 OLD_KEY, NEW_KEY = "__debezium.oldkey", "__debezium.newkey"
 WHOLE_OLD_ROW = ord("O")
-Headers = tuple[tuple[str, bytes], ...]
+Headers = list[tuple[str, bytes]]
 
 
 @dataclass(slots=True)
@@ -124,11 +124,11 @@ class RowWriter:
         removal = Place(place.ordinal, f"{place.event_id}:d", place.source, place.clock)
         deleted = self._deletion(table, removal, old_key, before, blocks.next())
         deleted[0] = RawRecord(
-            plan.topic, old_key, deleted[0].value, (*deleted[0].headers, (NEW_KEY, new_key))
+            plan.topic, old_key, deleted[0].value, [*deleted[0].headers, (NEW_KEY, new_key)]
         )
         tail = self._tail(place, blocks.next(), OP_CREATE, row, mirror=plan.mirror)
         value = b"%b\x00\x02%b%b" % (table.value_frame, row.value, tail)
-        headers = (*_headers(place.event_id), (OLD_KEY, old_key))
+        headers = [*_headers(place.event_id), (OLD_KEY, old_key)]
         return [*deleted, RawRecord(plan.topic, new_key, value, headers)]
 
     def delete(self, table: Table, place: Place, mark: int, old: Cells, block: bytes) -> Carried:
@@ -158,7 +158,7 @@ class RowWriter:
         tail = self._tail(place, block, OP_TRUNCATE, None, mirror=plan.mirror)
         value = b"%b\x00\x00%b" % (table.value_frame, tail)
         change = change_body(place.ordinal, _head(table, OP_TRUNCATE), avro.NULL, None, None)
-        record = RawRecord(plan.topic, None, value, _headers(place.event_id), everywhere=True)
+        record = RawRecord(plan.topic, None, value, _headers(place.event_id), EVERYWHERE)
         return Carried(change, [record])
 
     def _old_image(
@@ -232,4 +232,4 @@ def _head(table: Table, op: bytes) -> bytes:
 
 
 def _headers(event_id: str) -> Headers:
-    return (("event_id", event_id.encode()), ("event_uuid", event_uuid(event_id)))
+    return [("event_id", event_id.encode()), ("event_uuid", event_uuid(event_id))]

@@ -1,0 +1,150 @@
+"""How records get into a transaction, one by one or many at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from confluent_kafka import KafkaException
+
+from streams.engine.kafka.failures import Aborted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from confluent_kafka import KafkaError, Producer
+
+    from streams.errors import LotgateError
+
+BY_KEY: Final = -1
+"""As a record's partition: the key's hash chooses it."""
+TO_ALL: Final = -2
+"""As a record's partition: one copy to each."""
+Place = tuple[str, int | None, bytes | None]
+"""Where a record went: topic, and either its partition or the key that chose it."""
+
+
+class Producing:
+    """The records of a `Transaction`.
+
+    Args:
+        transactional_id: Stable name of the writer.
+    """
+
+    def __init__(self, transactional_id: str) -> None:
+        self.transactional_id = transactional_id
+        self._producer: Producer | None = None
+        self._touched: set[Place] = set()
+
+    def produce(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]] | None = None,
+        *,
+        partition: int | None = None,
+        on_delivery: Callable[[KafkaError | None, Any], None] | None = None,
+    ) -> None:
+        """Add a record.
+
+        Args:
+            topic: Full name of the topic.
+            key: Key bytes, None for none.
+            value: Value bytes, None for a tombstone.
+            headers: Header names and values, in order.
+            partition: Fixed partition; by the key's murmur2 hash when absent.
+            on_delivery: Called while `flush` or `commit` runs, with the error or the message.
+
+        Raises:
+            Aborted: The record was refused, or the transaction is already lost.
+        """
+        options: dict[str, Any] = {}
+        if partition is not None:
+            options["partition"] = partition
+        self._touched.add((topic, partition, key if partition is None else None))
+        if headers:
+            options["headers"] = list(headers)
+        if on_delivery is not None:
+            options["on_delivery"] = on_delivery
+        producer = self._live
+        while True:
+            try:
+                producer.produce(topic, value, key, **options)
+            except BufferError:
+                producer.poll(0.05)
+            except KafkaException as failure:
+                raise self._failed(failure, f"produce to {topic}", committing=False) from failure
+            else:
+                return
+
+    def produce_each(
+        self,
+        topic: str,
+        entries: Mapping[bytes, bytes | None],
+        partition: int,
+        on_delivery: Callable[[KafkaError | None, Any], None],
+    ) -> None:
+        """Add a record for each key to one partition: `produce` with less work per record.
+
+        Args:
+            topic: Full name of the topic.
+            entries: Values by key, None for a tombstone; not empty.
+            partition: Partition number.
+            on_delivery: Called for the last record only: where it went, the others are before it.
+
+        Raises:
+            Aborted: A record was refused, or the transaction is already lost.
+        """
+        self._touched.add((topic, partition, None))
+        produce = self._live.produce
+        *most, (last, value) = entries.items()
+        for key, octets in most:
+            try:
+                produce(topic, octets, key, partition)
+            except BufferError:
+                self.produce(topic, key, octets, partition=partition)
+            except KafkaException as failure:
+                raise self._failed(failure, f"produce to {topic}", committing=False) from failure
+        self.produce(topic, last, value, partition=partition, on_delivery=on_delivery)
+
+    def produce_rows(
+        self,
+        rows: Iterable[tuple[str, bytes | None, bytes | None, Any, int]],
+        partitions: Callable[[str], int],
+    ) -> None:
+        """Add many records: `produce` with less work per record.
+
+        Args:
+            rows: Topic, key, value, headers, and a partition: `BY_KEY`, `TO_ALL`, or a number.
+            partitions: How many partitions a topic has.
+
+        Raises:
+            Aborted: A record was refused, or the transaction is already lost.
+        """
+        produce = self._live.produce
+        seen: set[str] = set()
+        for topic, key, value, headers, partition in rows:
+            if topic not in seen:
+                seen.add(topic)
+                # Not each record's own place: in a loss all partitions are ended.
+                self._touched.update((topic, each, None) for each in range(partitions(topic)))
+            try:
+                if partition == TO_ALL:
+                    for each in range(partitions(topic)):
+                        self.produce(topic, key, value, headers, partition=each)
+                else:
+                    produce(topic, value, key, partition, None, None, 0, headers)
+            except BufferError:
+                where = None if partition == BY_KEY else partition
+                self.produce(topic, key, value, headers, partition=where)
+            except KafkaException as failure:
+                raise self._failed(failure, f"produce to {topic}", committing=False) from failure
+
+    @property
+    def _live(self) -> Producer:
+        if self._producer is None:
+            raise Aborted(f"the producer of {self.transactional_id} was discarded; begin again")
+        return self._producer
+
+    def _failed(self, failure: KafkaException, what: str, *, committing: bool) -> LotgateError:
+        raise NotImplementedError
