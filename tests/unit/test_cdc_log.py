@@ -70,6 +70,8 @@ def relation(identity: str = "d") -> bytes:
 class Learned:
     """Tables without a catalogue and a registry behind them."""
 
+    topics = None
+
     def __init__(self, identity: str = "d") -> None:
         self._identity = identity
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from connectors.base import Change, Position
+from connectors.sources.postgres.beside.heartbeat import Heartbeat
 from connectors.sources.postgres.database import invariant, preflight
 from connectors.sources.postgres.database.catalog import Catalog
 from connectors.sources.postgres.database.snapshot import Snapshot
@@ -80,11 +81,17 @@ class PostgresSource:
             return
         self._stored = stored["lsn"]
         invariant.slot(self._settings, self._stored, catalog.slot(self._settings.slot))
-        link.start(self._settings.slot, self._settings.publication, self._stored)
+        link.start(
+            self._settings.slot,
+            self._settings.publication,
+            self._stored,
+            messages=self._settings.form.messages,
+        )
         _log.info("source %s reads the log from %s on", self.name, lsn_text(self._stored))
         yield from self._stream(
             link,
             Assembler(self._settings, origin, tables, self._stored, self._middle(stored, origin)),
+            Heartbeat(self._settings, topics),
         )
 
     def confirm(self, upto: Position) -> None:
@@ -110,6 +117,8 @@ class PostgresSource:
 
     def _base(self, found: tuple[str, int, int], published: list[Published]) -> dict[str, Any]:
         shape = "\n".join(f"{table.name} {table.row_filter}" for table in published)
+        if self._settings.form.messages:
+            shape += "\nmessages"
         return {
             "phase": "stream",
             "system_id": found[0],
@@ -151,7 +160,9 @@ class PostgresSource:
         snapshot = Snapshot(settings, origin, tables, point)
         yield from snapshot.changes(published, name, self._stop.is_set)
 
-    def _stream(self, link: Link, assembler: Assembler) -> Iterator[Change | None]:
+    def _stream(
+        self, link: Link, assembler: Assembler, heartbeat: Heartbeat
+    ) -> Iterator[Change | None]:
         checked = stored = time.monotonic()
         sent = 0
         while not self._stop.is_set():
@@ -165,7 +176,12 @@ class PostgresSource:
                     yield change
                 sent = max(sent, end)
             now = time.monotonic()
-            reached = 0 if assembler.in_transaction else max(sent, assembler.boundary)
+            reached = 0 if assembler.unsettled else max(sent, assembler.boundary)
+            alive = heartbeat.due(now, clock.now_ms()) if reached else []
+            if alive:
+                stored = now
+                yield Change(Position({**assembler.origin.base, "lsn": reached}), records=alive)
+                yield None
             if reached > self._stored and now - stored >= self._settings.idle_store_s:
                 stored = now
                 yield Change(Position({**assembler.origin.base, "lsn": reached}))
@@ -184,7 +200,7 @@ class PostgresSource:
                 done = assembler.feed(lsn, message, now_us)
                 while done:
                     yield done.popleft(), 0
-            elif not assembler.in_transaction:
+            elif not assembler.unsettled:
                 yield None, lsn
 
     def _check(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.base import Change, Position
 from connectors.sources.encoding import primitives as avro
 from connectors.sources.encoding.transactions import TransactionHead, chunk_body
+from connectors.sources.postgres.beside.session import Beside
 from connectors.sources.postgres.log import pgoutput
 from connectors.sources.postgres.log.transaction import OpenTransaction, Origin, dead_row
 from connectors.sources.postgres.shape.envelope import SourceBlock, SourceFacts, clock_part
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 _BEGIN, _COMMIT, _RELATION, _TRUNCATE = b"BCRT"
 _INSERT, _UPDATE, _DELETE = b"IUD"
-_IGNORED = frozenset(b"OYM")
-"""Origin, type, and logical messages, which are not asked for."""
+_MESSAGE = ord("M")
+_IGNORED = frozenset(b"OY")
+"""Origin and type."""
 
 
 class Assembler:
@@ -51,6 +53,7 @@ class Assembler:
         self._tables = tables
         self._middle = middle
         self._writer = RowWriter(settings.record_bytes)
+        self._beside = Beside(settings, tables.topics, origin)
         self._open: OpenTransaction | None = None
         self._done: deque[Change] = deque()
         self.boundary = start
@@ -60,6 +63,11 @@ class Assembler:
     def in_transaction(self) -> bool:
         """A transaction has begun and not ended."""
         return self._open is not None
+
+    @property
+    def unsettled(self) -> bool:
+        """Only a row's own position may be stored: in a transaction, or before a split one's."""
+        return self._open is not None or self._middle is not None
 
     def feed(self, lsn: int, message: bytes, now_us: int) -> deque[Change]:
         """Take one message.
@@ -79,14 +87,20 @@ class Assembler:
             self._begin(pgoutput.read_begin(message), now_us)
         elif kind == _COMMIT:
             self._commit(pgoutput.read_commit(message))
-        elif kind == _RELATION:
+        else:
+            self._rarely(kind, lsn, message, now_us)
+        return self._done
+
+    def _rarely(self, kind: int, lsn: int, message: bytes, now_us: int) -> None:
+        if kind == _RELATION:
             self._tables.learn(pgoutput.read_relation(message))
         elif kind == _TRUNCATE:
             for oid in pgoutput.read_truncate(message):
                 self._truncate(self._current(), self._tables.table(oid), lsn, oid)
+        elif kind == _MESSAGE:
+            self._message(pgoutput.read_message(message), now_us)
         elif kind not in _IGNORED:
             raise self._unforeseen(f"a message of kind {chr(kind)!r}")
-        return self._done
 
     def _current(self) -> OpenTransaction:
         if self._open is None:
@@ -168,6 +182,32 @@ class Assembler:
             block = current.blocks.of(table.name).next()
             self._add(current, self._writer.truncate(table, place, block), ordinal)
 
+    def _message(self, message: pgoutput.Message, now_us: int) -> None:
+        """Carry a message; like a row it has an ordinal, where messages are wanted."""
+        current = self._open
+        if not self._beside.wants_messages:
+            return
+        if current is None or not message.transactional:
+            change = self._beside.outside(message, now_us)
+            if change is not None:
+                self.boundary = max(self.boundary, change.position.fields["lsn"])
+                self._done.append(change)
+            return
+        if current.ordinal >= current.skip:
+            sequence = self._sequence(current, current.ordinal, message.lsn)
+            record = self._beside.within(current, message, sequence, now_us)
+            if record is not None:
+                current.records.append(record)
+                current.size += len(message.content)
+                current.rows += 1
+        current.ordinal += 1
+
+    def _sequence(self, current: OpenTransaction, ordinal: int, lsn: int) -> bytes:
+        """What orders events: by default it is unique, which Debezium's is not."""
+        if self._settings.compat:
+            return b'["%d","%d"]' % (self.boundary, lsn)
+        return b'["%d","%d"]' % (current.begin.commit_lsn, ordinal)
+
     def _place(
         self, current: OpenTransaction, ordinal: int, table: Table, oid: int, lsn: int
     ) -> Place:
@@ -186,7 +226,7 @@ class Assembler:
                     xid=begin.xid,
                 )
             )
-        sequence = b'["%d","%d"]' % (begin.commit_lsn, ordinal)
+        sequence = self._sequence(current, ordinal, lsn)
         event_id = row_event(
             self.origin.system_id, self._settings.source, begin.commit_lsn, ordinal
         )
@@ -232,6 +272,7 @@ class Assembler:
             self._finish(current, position, last=True)
 
     def _finish(self, current: OpenTransaction, position: Position, *, last: bool) -> None:
+        self._beside.around(current, last=last)
         body = chunk_body(current.head, current.chunk, current.changes, last=last)
         self._done.append(
             Change(

@@ -121,13 +121,14 @@ class Link:
             cells.append(None if value is None else value.decode())
         return cells
 
-    def start(self, slot: str, publication: str, lsn: int) -> None:
+    def start(self, slot: str, publication: str, lsn: int, *, messages: bool = False) -> None:
         """Stream from a position, in a thread of its own.
 
         Args:
             slot: The slot.
             publication: The publication.
             lsn: The first position wanted; everything before it counts as confirmed.
+            messages: Ask also for what `pg_logical_emit_message` was given.
 
         Raises:
             Misconfigured: The slot or the publication cannot be used.
@@ -135,6 +136,8 @@ class Link:
         """
         names = publication.replace("'", "''").replace('"', '""')
         options = f"proto_version '1', publication_names '\"{names}\"'"
+        if messages:
+            options += ", messages 'true'"
         self.command(
             f"START_REPLICATION SLOT {quoted(slot)} LOGICAL {frames.lsn_text(lsn)} ({options})"
         )

@@ -26,6 +26,7 @@ _begin = struct.Struct(">xQqI").unpack_from
 _commit = struct.Struct(">xBQQq").unpack_from
 _short = struct.Struct(">H").unpack_from
 _word = struct.Struct(">I").unpack_from
+_long = struct.Struct(">Q").unpack_from
 _column = struct.Struct(">Ii").unpack_from
 _TEXT, _NULL, _SAME = b"tnu"
 
@@ -86,6 +87,21 @@ class Relation:
     columns: tuple[RelationColumn, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What `pg_logical_emit_message` was given.
+
+    Attributes:
+        transactional: It belongs to the transaction it was emitted in.
+        lsn: Where it stands in the log.
+    """
+
+    transactional: bool
+    lsn: int
+    prefix: str
+    content: bytes
+
+
 def instant(micros_since_1970: int) -> datetime:
     """An instant of the server's clock as an aware datetime."""
     return EPOCH + timedelta(microseconds=micros_since_1970 - EPOCH_MICROS)
@@ -126,6 +142,15 @@ def read_truncate(message: bytes) -> tuple[int, ...]:
     """Read a message of kind `T`: the relations that were emptied."""
     (count,) = _word(message, 1)
     return struct.unpack_from(f">{count}I", message, 6)
+
+
+def read_message(message: bytes) -> Message:
+    """Read a message of kind `M`, outside a streamed transaction."""
+    (lsn,) = _long(message, 2)
+    prefix, place = _text(message, 10)
+    (length,) = _word(message, place)
+    content = message[place + 4 : place + 4 + length]
+    return Message(bool(message[1] & 1), lsn, prefix, content)
 
 
 def relation_of(message: bytes) -> int:

@@ -20,7 +20,8 @@ _SNAPSHOT_MARKS = (
 )
 
 
-def _optional(kind: str) -> dict[str, Any]:
+def optional(kind: str) -> dict[str, Any]:
+    """A field's type: null, or a primitive."""
     return {"type": ["null", kind], "default": None}
 
 
@@ -48,22 +49,22 @@ SOURCE_SCHEMA: dict[str, Any] = {
             "default": "false",
         },
         {"name": "db", "type": "string"},
-        {"name": "sequence", **_optional("string")},
-        {"name": "ts_us", **_optional("long")},
-        {"name": "ts_ns", **_optional("long")},
+        {"name": "sequence", **optional("string")},
+        {"name": "ts_us", **optional("long")},
+        {"name": "ts_ns", **optional("long")},
         {"name": "schema", "type": "string"},
         {"name": "table", "type": "string"},
-        {"name": "txId", **_optional("long")},
-        {"name": "lsn", **_optional("long")},
-        {"name": "xmin", **_optional("long")},
-        {"name": "origin", **_optional("string")},
-        {"name": "origin_lsn", **_optional("long")},
+        {"name": "txId", **optional("long")},
+        {"name": "lsn", **optional("long")},
+        {"name": "xmin", **optional("long")},
+        {"name": "origin", **optional("string")},
+        {"name": "origin_lsn", **optional("long")},
     ],
     "connect.version": 1,
     "connect.name": "io.debezium.connector.postgresql.Source",
 }
 
-_BLOCK_SCHEMA: dict[str, Any] = {
+BLOCK_SCHEMA: dict[str, Any] = {
     "type": "record",
     "name": "block",
     "namespace": "event",
@@ -125,11 +126,11 @@ def value_schema(topic: str, fields: Sequence[dict[str, Any]], *, mirror: bool) 
         {"name": "before", "type": ["null", row], "default": None},
         {"name": "after", "type": ["null", "Value"], "default": None},
         {"name": "source", "type": SOURCE_SCHEMA},
-        {"name": "transaction", "type": ["null", _BLOCK_SCHEMA], "default": None},
+        {"name": "transaction", "type": ["null", BLOCK_SCHEMA], "default": None},
         {"name": "op", "type": "string"},
-        {"name": "ts_ms", **_optional("long")},
-        {"name": "ts_us", **_optional("long")},
-        {"name": "ts_ns", **_optional("long")},
+        {"name": "ts_ms", **optional("long")},
+        {"name": "ts_us", **optional("long")},
+        {"name": "ts_ns", **optional("long")},
     ]
     if not mirror:
         absent = {"type": "array", "items": "string"}

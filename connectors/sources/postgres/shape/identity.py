@@ -41,3 +41,20 @@ def event_uuid(text: str) -> bytes:
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
     return bytes(digest)
+
+
+def event_headers(event_id: str) -> list[tuple[str, bytes]]:
+    """The headers that name an event."""
+    return [("event_id", event_id.encode()), ("event_uuid", event_uuid(event_id))]
+
+
+def mark_event(system_id: str, source: str, commit_lsn: int, mark: str) -> str:
+    """The id of a record about a transaction, or of a message outside one.
+
+    Args:
+        system_id: The server's identity.
+        source: Source id.
+        commit_lsn: Commit position of the transaction, or the message's own.
+        mark: What the record says.
+    """
+    return f"pg:{system_id}:{source}:{commit_lsn:X}:{mark}"

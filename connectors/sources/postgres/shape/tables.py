@@ -56,7 +56,7 @@ class Tables:
     def __init__(self, settings: PostgresSettings, catalog: Catalog, topics: TableTopics) -> None:
         self._settings = settings
         self._catalog = catalog
-        self._topics = topics
+        self.topics = topics
         self._by_oid: dict[int, Table] = {}
         self._owner: dict[str, str] = {}
 
@@ -67,7 +67,7 @@ class Tables:
             Misconfigured: Two tables share a topic, or a topic is missing.
             Transient: The broker is not available.
         """
-        self._topics.announce([self._topic(relation) for relation in relations])
+        self.topics.announce([self._topic(relation) for relation in relations])
 
     def learn(self, relation: Relation) -> Table:
         """Take note of a table's shape; its schema is registered before any row is written.
@@ -91,7 +91,7 @@ class Tables:
             topic,
             mirror=self._settings.compat == "debezium",
         )
-        frames = self._topics.bind(topic, plan.key_schema, plan.value_schema)
+        frames = self.topics.bind(topic, plan.key_schema, plan.value_schema)
         table = Table(plan, name, *frames, mask)
         self._by_oid[relation.oid] = table
         return table

@@ -1,0 +1,1 @@
+"""Records that a source writes beside the rows': transactions, messages, heartbeats."""
