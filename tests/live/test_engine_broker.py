@@ -246,7 +246,7 @@ def test_what_a_lost_transaction_touched_is_ended_in_compacted_topics_too(
         transaction.flush()
         transaction._discard_producer()
         transaction.settle()
-        assert not transaction._lost, "what was lost is not known to be ended"
+        assert transaction._traces.are_ended, "what was lost is not known to be ended"
         transaction.begin()
         transaction.produce(topic, b"b", b"seen", partition=0)
         transaction.commit()

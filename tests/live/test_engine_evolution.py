@@ -75,6 +75,31 @@ def test_state_goes_up_and_never_down(broker: str, tmp_path: Path) -> None:
             assert (stored(lab), lab.consumed()) == (kept, len(everything))
 
 
+def test_an_earlier_release_begins_nowhere_if_any_partition_has_later_state(
+    broker: str, tmp_path: Path
+) -> None:
+    """Only one partition was worked on by the later release; the other has work that waits."""
+    with borrowed(broker, tmp_path) as lab:
+        lab.module = "tests.live.evolution_job"
+        lab.produce(FIRST)
+        worker = lab.start(ENGINE_TEST_BUILD="1")
+        lab.wait_consumed(len(FIRST))
+        lab.stop(worker)
+        records = lab.topic_records(lab.inspections)
+        homes = {(record.key or b"").decode(): record.partition for record in records}
+        later_work = [event for event in SECOND if homes[event.lot] == 1]
+        lab.produce(later_work)
+        worker = lab.start(ENGINE_TEST_BUILD="2")
+        lab.wait_consumed(len(FIRST) + len(later_work))
+        lab.stop(worker)
+
+        lab.produce([event for event in SECOND if homes[event.lot] == 0])
+        before = stored(lab)
+        assert lab.start(ENGINE_TEST_BUILD="1").wait(30) == ExitCode.STATE_NEWER
+        assert "the state of lots[1] was written by build '2'" in lab.tail()
+        assert (stored(lab), lab.consumed()) == (before, len(FIRST) + len(later_work))
+
+
 def test_the_first_state_has_the_form_of_its_release(broker: str, tmp_path: Path) -> None:
     with borrowed(broker, tmp_path) as lab:
         lab.module = "tests.live.evolution_job"

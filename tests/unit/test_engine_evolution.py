@@ -11,6 +11,7 @@ from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec, Form
 from streams.contracts.file_registry import FileRegistry
 from streams.engine import ExitCode, Store, exit_code_of
+from streams.engine.kafka.positions import is_marked, marked, note_of
 from streams.engine.state.stamp import Stamp
 from streams.engine.state.table import StateUnreadable
 from streams.errors import LotgateError, Misconfigured, Poison
@@ -149,3 +150,10 @@ def test_a_stamp_goes_up_and_is_refused_going_down() -> None:
     for refusal, code, number in refusals:
         assert (refusal.code, exit_code_of(refusal)) == (code, number)
         assert "nothing was consumed" in str(refusal)
+
+
+def test_a_position_tells_who_committed_it_and_in_which_form() -> None:
+    assert (is_marked(marked("")), note_of(marked(""))) == (True, "")
+    assert (is_marked(marked("a b")), note_of(marked("a b"))) == (True, "a b")
+    for other in (None, "", "a person's", "lotgateway", "lotgate "):
+        assert (is_marked(other), note_of(other)) == (False, ""), other

@@ -51,6 +51,7 @@ def commit(
     transaction.send_offsets(
         {partition.key: partition.position for partition in partitions},
         membership.group_metadata(),
+        membership.notes,
     )
     reach("after_offsets")
     transaction.flush()

@@ -52,6 +52,7 @@ class Membership:
     Attributes:
         active: Partitions that are consumed now.
         fresh: Those among them that the group never consumed before.
+        notes: What is to stand beside the positions of an input.
         moved: Set whenever the group gave or took a partition.
         is_closed: Whether it has left for good.
     """
@@ -72,9 +73,16 @@ class Membership:
             settings: Limits, group, instance.
             names: Full names of topics by declared names.
             facts: The changelogs as the broker has them.
+
+        Raises:
+            StateUnreadable: A later build has worked on the states.
+            Misconfigured: A state's schema changed under the same version.
+            Transient: The broker does not answer.
         """
         self._settings = settings
         self._stores = Stores(stages, codec, settings, names, facts)
+        self._stores.refuse_newer()
+        self.notes = self._stores.notes
         connection = settings.connection
         self._consumer: Consumer | None = None
         self.active: dict[TopicPartitionKey, Partition] = {}

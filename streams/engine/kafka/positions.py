@@ -42,6 +42,58 @@ OUT_OF_RANGE: Final = frozenset(
 UNRELEASED: Final = KafkaError(KafkaError.UNRELEASED_INSTANCE_ID).str()
 """The library reports it as a fatal error of no code of its own."""
 
+MARK: Final = "lotgate"
+"""Stands beside each position: what was committed here tells itself from what a person set."""
+
+
+def marked(note: str) -> str:
+    """What stands beside a position that is committed here.
+
+    Args:
+        note: What else is to be known of who committed it; empty for nothing.
+    """
+    return f"{MARK} {note}" if note else MARK
+
+
+def is_marked(beside: str | None) -> bool:
+    """Whether a position was committed here."""
+    return beside == MARK or note_of(beside) != ""
+
+
+def note_of(beside: str | None) -> str:
+    """The note beside a position; empty if there is none."""
+    mark, _, note = (beside or "").partition(" ")
+    return note if mark == MARK else ""
+
+
+def committed_notes(
+    connection: KafkaConnection, group: str, partitions: Iterable[TopicPartitionKey]
+) -> dict[TopicPartitionKey, str]:
+    """The notes beside a group's positions, without being its member.
+
+    What is about to be committed by an open transaction is not waited for.
+
+    Args:
+        connection: Where the broker is.
+        group: The group, without prefix.
+        partitions: Which.
+
+    Returns:
+        Notes by partition, of those that have one.
+
+    Raises:
+        Transient: The coordinator does not answer.
+    """
+    as_stands = {"isolation.level": "read_uncommitted"}
+    consumer = Consumer(clients.consumer(connection, group, extra=as_stands))
+    try:
+        answers = consumer.committed([TopicPartition(*each) for each in partitions], WAIT_S)
+    except KafkaException as failure:
+        raise judged(failure, "asking for the group's positions") from failure
+    finally:
+        consumer.close()
+    return {(t.topic, t.partition): note for t in answers if (note := note_of(t.metadata))}
+
 
 def committed(
     consumer: Consumer, partitions: Iterable[TopicPartitionKey]

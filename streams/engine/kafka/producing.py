@@ -1,17 +1,17 @@
-"""How records get into a transaction, one by one or many at once."""
+"""How records get into a transaction, one by one or many at once, and what that leaves behind."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 
-from streams.engine.kafka.failures import Aborted
+from streams.engine.kafka.failures import FORMER_MEMBER, Aborted, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from confluent_kafka import KafkaError, Producer
+    from confluent_kafka import Producer, TopicPartition
 
     from streams.errors import LotgateError
 
@@ -21,6 +21,79 @@ TO_ALL: Final = -2
 """As a record's partition: one copy to each."""
 Place = tuple[str, int | None, bytes | None]
 """Where a record went: topic, and either its partition or the key that chose it."""
+
+
+class Traces:
+    """Where a transaction went, and where one that was lost may still be open.
+
+    A broker that starts while a transaction expires can forget to end it in a partition (seen on
+    Kafka 4.4.0). It would block readers for ever, or worse, be ended by the commit of the same
+    producer's next transaction there, and be seen. An aborted one ends it for certain.
+
+    Attributes:
+        touched: Where the records of the transaction at hand went.
+    """
+
+    def __init__(self) -> None:
+        self.touched: set[Place] = set()
+        self._lost: set[Place] = set()
+        self._sent: tuple[list[TopicPartition], Any] | None = None
+        self._lost_sent: tuple[list[TopicPartition], Any] | None = None
+
+    @property
+    def are_ended(self) -> bool:
+        """Whether nothing that was lost may still be open."""
+        return not self._lost and self._lost_sent is None
+
+    def begin(self) -> None:
+        """Another transaction begins."""
+        self.touched.clear()
+        self._sent = None
+
+    def sends(self, offsets: list[TopicPartition], group_metadata: Any) -> None:
+        """The group's positions become part of the transaction."""
+        self._sent = (offsets, group_metadata)
+
+    def lose(self) -> None:
+        """The transaction at hand is given up without being ended."""
+        self._lost |= self.touched
+        self._lost_sent = self._sent or self._lost_sent
+
+    def end(self, producer: Producer, patience_s: float) -> None:
+        """Abort, wherever something was lost, what may still be open there.
+
+        Args:
+            producer: A new one of the same name; no transaction is open in it.
+            patience_s: Longest wait of each call.
+
+        Raises:
+            KafkaException: It is not certain yet; the traces are kept.
+            BufferError: Likewise.
+        """
+        producer.begin_transaction()
+        for topic, partition, key in self._lost:
+            if partition is None:
+                producer.produce(topic, None, key)
+            else:
+                # A compacted topic takes no record without a key; nobody will see this one.
+                producer.produce(topic, None, b"\0", partition)
+        if producer.flush(patience_s):
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
+        self._reach_positions(producer, patience_s)
+        producer.abort_transaction(patience_s)
+        self._lost.clear()
+        self._lost_sent = None
+
+    def _reach_positions(self, producer: Producer, patience_s: float) -> None:
+        if self._lost_sent is None:
+            return
+        try:
+            producer.send_offsets_to_transaction(*self._lost_sent, patience_s)
+        except KafkaException as refusal:
+            # The group may refuse a former member's positions; the partition of its positions has
+            # become part of the transaction all the same. Without an answer it may not have.
+            if error_of(refusal).code() not in FORMER_MEMBER:
+                raise
 
 
 class Producing:
@@ -33,7 +106,7 @@ class Producing:
     def __init__(self, transactional_id: str) -> None:
         self.transactional_id = transactional_id
         self._producer: Producer | None = None
-        self._touched: set[Place] = set()
+        self._traces = Traces()
 
     def produce(
         self,
@@ -61,7 +134,7 @@ class Producing:
         options: dict[str, Any] = {}
         if partition is not None:
             options["partition"] = partition
-        self._touched.add((topic, partition, key if partition is None else None))
+        self._traces.touched.add((topic, partition, key if partition is None else None))
         if headers:
             options["headers"] = list(headers)
         if on_delivery is not None:
@@ -95,7 +168,7 @@ class Producing:
         Raises:
             Aborted: A record was refused, or the transaction is already lost.
         """
-        self._touched.add((topic, partition, None))
+        self._traces.touched.add((topic, partition, None))
         produce = self._live.produce
         *most, (last, value) = entries.items()
         for key, octets in most:
@@ -127,7 +200,8 @@ class Producing:
             if topic not in seen:
                 seen.add(topic)
                 # Not each record's own place: in a loss all partitions are ended.
-                self._touched.update((topic, each, None) for each in range(partitions(topic)))
+                places = ((topic, each, None) for each in range(partitions(topic)))
+                self._traces.touched.update(places)
             try:
                 if partition == TO_ALL:
                     for each in range(partitions(topic)):

@@ -22,17 +22,15 @@ from streams.engine.kafka.failures import (
     fenced,
     judged,
 )
+from streams.engine.kafka.positions import marked
 from streams.engine.kafka.producing import Producing
 from streams.errors import LotgateError, Misconfigured, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streams.engine.kafka.producing import Place
     from streams.runtime.connection import KafkaConnection
-
-MARK: Final = "lotgate"
-"""Stands beside each position: what was committed here tells itself from what a person set."""
+NO_NOTES: Final[Mapping[str, str]] = {}
 
 
 class Transaction(Producing):
@@ -73,9 +71,6 @@ class Transaction(Producing):
         self._patience = timeout_ms / 1000
         self._is_open = False
         self._began = 0.0
-        self._lost: set[Place] = set()
-        self._sent: tuple[list[TopicPartition], Any] | None = None
-        self._lost_offsets: tuple[list[TopicPartition], Any] | None = None
 
     def __enter__(self) -> Self:
         self.open()
@@ -132,8 +127,7 @@ class Transaction(Producing):
             raise self._failed(failure, "begin", committing=False) from failure
         self._is_open = True
         self._began = monotonic()
-        self._touched.clear()
-        self._sent = None
+        self._traces.begin()
 
     def flush(self) -> None:
         """Wait until the broker has every record of the transaction.
@@ -151,7 +145,12 @@ class Transaction(Producing):
                 kept="the transaction was given up, nothing of it is visible",
             )
 
-    def send_offsets(self, positions: Mapping[tuple[str, int], int], group_metadata: Any) -> None:
+    def send_offsets(
+        self,
+        positions: Mapping[tuple[str, int], int],
+        group_metadata: Any,
+        notes: Mapping[str, str] = NO_NOTES,
+    ) -> None:
         """Make the consumed positions part of the transaction.
 
         Called while the records are still on their way: their round trips and these overlap.
@@ -160,6 +159,7 @@ class Transaction(Producing):
             positions: Next offset to read, by topic and partition. Never empty: it is what makes
                 the group refuse a member that lost its partitions.
             group_metadata: `Reader.group_metadata()`.
+            notes: What is to stand beside the positions of a topic, by topic.
         """
         if not positions:
             raise Misconfigured(
@@ -167,8 +167,10 @@ class Transaction(Producing):
                 code="no_positions",
                 advice="send the position of every partition that the transaction touched",
             )
-        offsets = [TopicPartition(*key, at, MARK) for key, at in positions.items()]
-        self._sent = (offsets, group_metadata)
+        offsets = [
+            TopicPartition(*key, at, marked(notes.get(key[0], ""))) for key, at in positions.items()
+        ]
+        self._traces.sends(offsets, group_metadata)
         try:
             self._live.send_offsets_to_transaction(offsets, group_metadata, self._patience)
         except KafkaException as failure:
@@ -248,52 +250,21 @@ class Transaction(Producing):
         return gone
 
     def _end_lost(self) -> None:
-        """Abort, in each partition that a lost transaction wrote to, what may still be open there.
-
-        A broker that starts while a transaction expires can forget to end it in a partition (seen
-        on Kafka 4.4.0). It would block readers for ever, or worse, be ended by the commit of this
-        producer's next transaction there, and be seen. An aborted one ends it for certain.
-        """
-        if not self._lost and self._lost_offsets is None:
+        if self._traces.are_ended:
             return
-        producer = self._live
         try:
-            producer.begin_transaction()
-            for topic, partition, key in self._lost:
-                if partition is None:
-                    producer.produce(topic, None, key)
-                else:
-                    # A compacted topic takes no record without a key; nobody will see this one.
-                    producer.produce(topic, None, b"\0", partition)
-            if producer.flush(self._patience):
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001, TRY301
-            self._reach_lost_positions(producer)
-            producer.abort_transaction(self._patience)
+            self._traces.end(self._live, self._patience)
         except (KafkaException, BufferError) as failure:
             self._discard_producer()
             raise Transient(
                 f"ending what {self.transactional_id} left open failed: {failure}",
                 code="broker_unavailable",
             ) from failure
-        self._lost.clear()
-        self._lost_offsets = None
-
-    def _reach_lost_positions(self, producer: Producer) -> None:
-        if self._lost_offsets is None:
-            return
-        try:
-            producer.send_offsets_to_transaction(*self._lost_offsets, self._patience)
-        except KafkaException as refusal:
-            # The group may refuse a former member's positions; the partition of its positions has
-            # become part of the transaction all the same. Without an answer it may not have.
-            if error_of(refusal).code() not in FORMER_MEMBER:
-                raise
 
     def _discard_producer(self) -> None:
         producer, self._producer = self._producer, None
         if self._is_open:
-            self._lost |= self._touched
-            self._lost_offsets = self._sent or self._lost_offsets
+            self._traces.lose()
         self._is_open = False
         if producer is not None:
             _discard(producer)

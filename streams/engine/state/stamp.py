@@ -35,11 +35,12 @@ class Stamp:
         self._where = where
         self.is_due = True
 
-    def check(self, stored: bytes | None) -> None:
+    def check(self, stored: bytes | None, part: str = "") -> None:
         """Compare with what the partition was last written with.
 
         Args:
             stored: What `dump` gave, None for a partition that was never stamped.
+            part: Which part of `where` it was read from, for messages.
 
         Raises:
             StateUnreadable: A later version was written.
@@ -48,10 +49,10 @@ class Stamp:
         self.is_due = True
         if stored is None:
             return
-        known, form = orjson.loads(stored), self._form
+        known, form, where = orjson.loads(stored), self._form, f"{self._where}{part}"
         if known["version"] > form.version:
             raise StateUnreadable(
-                f"the state of {self._where} was written by build {known['build']!r} with version"
+                f"the state of {where} was written by build {known['build']!r} with version"
                 f" {known['version']} of {known['name']}; this build {self._build!r} has version"
                 f" {form.version}",
                 code="state_newer",
@@ -60,7 +61,7 @@ class Stamp:
             )
         if known["version"] == form.version and known["fingerprint"] != form.fingerprint:
             raise Misconfigured(
-                f"the state of {self._where} was written by build {known['build']!r} with version"
+                f"the state of {where} was written by build {known['build']!r} with version"
                 f" {form.version} of {known['name']}, and {form.name} of this build is another"
                 " schema under the same version",
                 code="state_schema_changed",

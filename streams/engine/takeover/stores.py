@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from streams.contracts.topics import changelog, prefixed
 from streams.engine.cycle.partition import Partition
+from streams.engine.kafka.positions import committed_notes
 from streams.engine.state.disk import Disk
+from streams.engine.state.stamp import Stamp
 from streams.engine.state.standby import Copy, Standbys
 from streams.runtime.clock import now_ms
 
@@ -24,6 +26,7 @@ class Stores:
 
     Attributes:
         inputs: Full names of the stages' input topics.
+        notes: What stands beside the positions of an input: in which form its states are written.
     """
 
     def __init__(
@@ -44,6 +47,12 @@ class Stores:
             facts: The changelogs as the broker has them.
         """
         self.inputs = sorted(stages)
+        self._stamps = {
+            topic: Stamp(codec.form(stage.store.topic), settings.build, stage.store.name)
+            for topic, stage in stages.items()
+            if stage.store is not None
+        }
+        self.notes = {topic: stamp.dump().decode() for topic, stamp in self._stamps.items()}
         self._stages = stages
         self._codec = codec
         self._settings = settings
@@ -74,6 +83,23 @@ class Stores:
         disk = disk or Disk(self._folder(key))
         stage = self._stages[key[0]]
         return Partition(stage, key, disk, self._codec, self._settings, self._names)
+
+    def refuse_newer(self) -> None:
+        """Refuse to begin on states that a later build has worked on, wherever they are.
+
+        The stores say it partition by partition, once they are restored. A worker that finds it
+        out in its second one has by then worked on the first.
+
+        Raises:
+            StateUnreadable: Positions were committed with a later version of a state's schema.
+            Misconfigured: They were committed with another schema of the same version.
+            Transient: The broker does not answer.
+        """
+        connection = self._settings.connection
+        keys = [(topic, n) for topic in self._stamps for n in range(self.facts(topic).partitions)]
+        notes = committed_notes(connection, connection.group, keys) if keys else {}
+        for (topic, number), note in sorted(notes.items()):
+            self._stamps[topic].check(note.encode(), f"[{number}]")
 
     def released(self, key: TopicPartitionKey, partition: Partition | None) -> None:
         """The partition is another's now: its store becomes a copy, or is closed."""

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from streams.engine.faults import reach
-from streams.engine.kafka.transaction import MARK
+from streams.engine.kafka.positions import is_marked
 from streams.engine.state.feed import Feed
 from streams.engine.state.restore import Restore
 from streams.engine.takeover.tally import Progress, Tally
@@ -264,7 +264,7 @@ class Takeovers:
                 each.wait()
             return
         for each in asked:
-            each.position = found[each.key], positions.marks.get(each.key) == MARK
+            each.position = found[each.key], is_marked(positions.marks.get(each.key))
             each.ask_again()
         self.moved = True
 

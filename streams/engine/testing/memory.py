@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from streams.engine.kafka.records import Record, TopicPartitionKey
-from streams.engine.kafka.transaction import Transaction
+from streams.engine.kafka.transaction import NO_NOTES, Transaction
 from streams.engine.poison.stored import StoredRecord
 
 if TYPE_CHECKING:
@@ -167,6 +167,7 @@ class MemoryTransaction(Transaction):
         self,
         positions: Mapping[TopicPartitionKey, int],
         group_metadata: Any,  # noqa: ARG002 - the group has one member
+        notes: Mapping[str, str] = NO_NOTES,  # noqa: ARG002 - nobody else reads them
     ) -> None:
         """Make the positions part of the transaction; see `Transaction.send_offsets`."""
         if not positions:

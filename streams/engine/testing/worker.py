@@ -59,6 +59,7 @@ class MemoryMembership(Membership):
         """
         self._settings = settings
         self._broker = broker
+        self.notes = {}
         self.moved = False
         self.is_closed = False
         self.fresh = []
