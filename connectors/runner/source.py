@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from connectors.runner.contract.draining import Draining
 from connectors.runner.ending import in_thread
 from connectors.runner.source_batch import Batch, transaction_frame
 from connectors.runner.source_position import stored_position, transactional_id
@@ -136,27 +137,36 @@ class SourceLoop:
         ) as transaction:
             self._codec.prepare([TRANSLATE_INPUT], register=config.provision)
             frame = transaction_frame(self._codec, clock.now())
+            self._topics.contract.read()
             since = stored_position(self._connection, self._topics, config)
             batch = Batch(config, self._topics, transaction, frame)
             source = self._source = PostgresSource(config.postgres(self._connection.prefix))
             if self._stop.is_set():
                 source.stop()
+            draining = Draining(self._topics, self._connection, config, transaction, batch.produce)
             try:
-                self._carry(source, since, batch)
+                self._carry(source, since, batch, draining)
             finally:
                 self._source = None
                 source.close()
 
-    def _carry(self, source: Source, since: Position | None, batch: Batch) -> None:
+    def _carry(
+        self, source: Source, since: Position | None, batch: Batch, draining: Draining
+    ) -> None:
+        parking = self._topics.contract.parking
+        streams = since is not None and since.fields["phase"] == "stream"
         for change in self._whole(source.changes(since, self._topics), source, batch):
             self._health.seen_ms = clock.now_ms()
             if change is not None:
                 batch.add(change)
             due = change is None or change.barrier or batch.full
             if due and batch.position is not None:
+                streams = batch.position.fields["phase"] == "stream"
                 self._commit(batch, source)
+            if streams and parking.due and batch.position is None and draining.tend():
+                return
             if change is None or not (change.barrier or change.snapshot):
-                self._health.state, self._health.detail = "reading", ""
+                self._health.state, self._health.detail = "reading", parking.words
 
     def _whole(
         self, changes: Iterator[Change | None], source: Source, batch: Batch

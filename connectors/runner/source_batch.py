@@ -111,7 +111,7 @@ class Batch:
         self.snapshot = change.snapshot
         reach("before_produce")
         if change.records:
-            self._raw(change.records)
+            self._raw(self._topics.contract.carried(change.records))
         for row in change.dead:
             self._dead(row)
         if change.transaction is not None:
@@ -142,14 +142,21 @@ class Batch:
             json.dumps(dict(position.fields), separators=(",", ":"), sort_keys=True).encode(),
             partition=self._config.partition,
         )
+        self.produce(self._topics.contract.states())
         reach("before_commit")
         self._transaction.commit()
         self.position, self.rows, self.bytes, self.snapshot = None, 0, 0, False
         reach("after_commit")
         return position
 
+    def produce(self, records: list[RawRecord]) -> None:
+        """Add records to the open transaction that belong to no change."""
+        self._transaction.produce_rows(records, self._topics.partitions)
+
     def _raw(self, records: list[RawRecord]) -> None:
         """Produce records; a fault point stands between two of them."""
+        if self._topics.json is not None:
+            records = self._topics.json.records(records)
         half = len(records) // 2
         produce, partitions = self._transaction.produce_rows, self._topics.partitions
         if half:

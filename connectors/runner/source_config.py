@@ -56,6 +56,9 @@ class SourceConfig:
         chunk_bytes: Most bytes of a transaction record before it is split.
         idle_store_s: While nothing changes: least time between two stored positions.
         check_s: Time between two checks of slot and publication.
+        parked_records: Most records of tables whose schemas the registry refuses that are kept
+            aside; at one more the source stops.
+        parked_bytes: Most bytes of them.
         transaction_timeout_ms: After this time the broker aborts a dead process's transaction.
         limits: When a Kafka transaction is committed under load.
     """
@@ -78,6 +81,8 @@ class SourceConfig:
     chunk_bytes: int = 1024 * 1024
     idle_store_s: float = 10.0
     check_s: float = 10.0
+    parked_records: int = 1_000_000
+    parked_bytes: int = 2 * 1024 * 1024 * 1024
     transaction_timeout_ms: int = 60_000
     limits: BatchLimits = field(default_factory=BatchLimits)
 

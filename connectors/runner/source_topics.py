@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from streams.contracts.provisioning import cdc_offsets_spec, dead_letter_spec, topic_spec
+from connectors.runner.connect_json import JsonForm
+from connectors.runner.contract.announcing import changes_topic
+from connectors.runner.contract.keeping import Contract, Places
+from streams.contracts.provisioning import (
+    cdc_history_spec,
+    cdc_offsets_spec,
+    cdc_parked_spec,
+    dead_letter_spec,
+    topic_spec,
+)
 from streams.contracts.topic_specs import TopicSpec
 from streams.contracts.topics import DAY_MS, RECORD_LIMIT_BYTES, TRANSLATE_INPUT
 from streams.engine import preflight, provision
@@ -13,17 +22,12 @@ from streams.errors import Misconfigured
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from connectors.base import TableShape
     from connectors.runner.source_config import SourceConfig
     from streams.contracts.registry import Registry
     from streams.runtime.connection import KafkaConnection
 
 RAW_RETENTION_MS = 30 * DAY_MS
-NO_FRAME = b""
-
-
-def frame(schema_id: int) -> bytes:
-    """What stands before an Avro body: a zero byte and the schema's id."""
-    return b"\0" + schema_id.to_bytes(4, "big")
 
 
 class SourceTopics:
@@ -40,13 +44,25 @@ class SourceTopics:
     ) -> None:
         self._config = config
         self._connection = connection
-        self._registry = registry
         self._partitions: dict[str, int] = {}
         self.component = f"{connection.group}-{config.source}"
         """Who the dead letters are of."""
         self._dead = dead_letter_spec(self.component, connection)
         self._offsets = cdc_offsets_spec(connection)
         self._input = topic_spec(TRANSLATE_INPUT, connection)
+        self._beside = [cdc_history_spec(connection), cdc_parked_spec(connection)]
+        if config.compat != "debezium":
+            # Debezium tells of no change of a PostgreSQL table.
+            self._beside.append(topic_spec(changes_topic(config.source), connection))
+        names = [spec.name for spec in self._beside]
+        form = config.form
+        self.json = (
+            JsonForm(with_schemas=form.json_schemas) if form.value_format == "json" else None
+        )
+        """Writes records as JSON; None where they are Avro."""
+        self.contract = Contract(
+            config, connection, self.json or registry, Places(names[0], names[1], *names[2:])
+        )
 
     @property
     def dead_letters(self) -> str:
@@ -71,7 +87,7 @@ class SourceTopics:
             Transient: The broker does not answer.
         """
         self._partitions.clear()
-        facts = self._ready([self._dead, self._offsets, self._input])
+        facts = self._ready([self._dead, self._offsets, self._input, *self._beside])
         have = facts[self._offsets.name]
         if not 0 <= self._config.partition < have:
             raise Misconfigured(
@@ -89,12 +105,15 @@ class SourceTopics:
             self._partitions.update(self._ready(new))
 
     def bind(
-        self, topic: str, key: dict[str, Any] | None, value: dict[str, Any]
+        self,
+        topic: str,
+        key: dict[str, Any] | None,
+        value: dict[str, Any],
+        shape: TableShape | None = None,
     ) -> tuple[bytes, bytes]:
         """See `connectors.base.TableTopics.bind`."""
         self.announce([topic])
-        key_frame = NO_FRAME if key is None else frame(self._id(f"{topic}-key", key))
-        return key_frame, frame(self._id(f"{topic}-value", value))
+        return self.contract.frames(topic, key, value, shape)
 
     def _raw(self, topic: str) -> TopicSpec:
         config = {
@@ -107,23 +126,9 @@ class SourceTopics:
         return TopicSpec(topic, self._config.raw_partitions, copies, config)
 
     def partitions(self, topic: str) -> int:
-        """Partitions of a raw topic that was bound."""
+        """Partitions of a raw topic."""
+        self.announce([topic])
         return self._partitions[topic]
-
-    def _id(self, subject: str, schema: dict[str, Any]) -> int:
-        try:
-            return self._registry.register(subject, schema)
-        except Misconfigured as error:
-            if error.code != "incompatible_schema":
-                raise
-            raise Misconfigured(
-                f"A table of source {self._config.source} changed in a way that readers of "
-                f"{subject} could not follow: {error.message}",
-                code="incompatible_schema",
-                kept="the slot keeps every change from there on; nothing was skipped",
-                advice=f"tell the readers, then set the compatibility of {subject} to NONE in the "
-                "registry, start this source, and set it back",
-            ) from error
 
     def _ready(self, specs: list[TopicSpec]) -> dict[str, int]:
         if self._config.provision:

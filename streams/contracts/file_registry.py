@@ -90,6 +90,20 @@ class FileRegistry:
         """See `Registry.level`; a file keeps this one level."""
         return FULL_TRANSITIVE
 
+    def subject_level(self, subject: str) -> str | None:  # noqa: ARG002 - one level for all
+        """See `Registry.subject_level`; a file keeps one level for all subjects."""
+        return FULL_TRANSITIVE
+
+    def set_subject_level(self, subject: str, level: str) -> None:
+        """See `Registry.set_subject_level`."""
+        if level != FULL_TRANSITIVE:
+            raise Misconfigured(
+                f"{self._path} keeps every subject at {FULL_TRANSITIVE}; {subject} cannot be set "
+                f"to {level}",
+                code="registry_refused",
+                advice="publish a new topic beside the old one",
+            )
+
     def _id_of(self, subject: str, schema: Schema) -> int | None:
         wanted = shape(self_contained(schema))
         ids = self._subjects.get(subject, ())

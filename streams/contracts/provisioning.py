@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from streams.contracts.topic_specs import TopicSpec
 from streams.contracts.topics import (
+    CDC_HISTORY,
     CDC_OFFSETS,
+    CDC_PARKED,
     CONTROL,
     DAY_MS,
     DEAD_LETTER_LIMIT_BYTES,
@@ -99,6 +101,19 @@ def cdc_offsets_spec(
     return _internal(CDC_OFFSETS, partitions, _compacted(connection), connection)
 
 
+def cdc_history_spec(
+    connection: Placement, *, partitions: int = CDC_OFFSET_PARTITIONS
+) -> TopicSpec:
+    """The topic of table shapes; a shape is stored with its Avro schemas."""
+    return _internal(CDC_HISTORY, partitions, _compacted(connection), connection)
+
+
+def cdc_parked_spec(connection: Placement, *, partitions: int = CDC_OFFSET_PARTITIONS) -> TopicSpec:
+    """The topic of records that wait for the registry, with what names their own topic."""
+    config = _kept(FOREVER, DEAD_LETTER_LIMIT_BYTES, connection)
+    return _internal(CDC_PARKED, partitions, config, connection)
+
+
 def control_spec(connection: Placement) -> TopicSpec:
     """The topic of decisions on dead letters and fuses; every worker reads all of it.
 
@@ -130,7 +145,12 @@ def installation(
         dead_letter_spec(group, connection)
         for group in dict.fromkeys((connection.group, *dead_letter_groups))
     ]
-    specs += [cdc_offsets_spec(connection), control_spec(connection)]
+    specs += [
+        cdc_offsets_spec(connection),
+        cdc_history_spec(connection),
+        cdc_parked_spec(connection),
+        control_spec(connection),
+    ]
     return tuple(sorted(specs, key=lambda spec: spec.name))
 
 

@@ -22,6 +22,8 @@ FULL_TRANSITIVE = "FULL_TRANSITIVE"
 
 _MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _TIMEOUT_S = 10.0
+_NO_SCHEMA = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY})
+"""How a registry answers a text that it does not take for a schema (Apicurio: error code 0)."""
 
 
 class Registry(Protocol):
@@ -31,7 +33,8 @@ class Registry(Protocol):
         """Make a schema a version of a subject; the same schema again gives the same id.
 
         Raises:
-            Misconfigured: `incompatible_schema`: the subject's level forbids it.
+            Misconfigured: `incompatible_schema`: the subject's level forbids it;
+                `schema_refused`: it is no schema to this registry.
             Transient: `registry_unreachable`.
         """
         ...
@@ -59,6 +62,19 @@ class Registry(Protocol):
 
     def level(self) -> str:
         """The compatibility level that holds where a subject sets none, e.g. `FULL_TRANSITIVE`."""
+        ...
+
+    def subject_level(self, subject: str) -> str | None:
+        """The level that a subject itself sets, or None."""
+        ...
+
+    def set_subject_level(self, subject: str, level: str) -> None:
+        """Set a subject's level; the subject need not exist yet.
+
+        Raises:
+            Misconfigured: `registry_refused`: the right is missing.
+            Transient: `registry_unreachable`.
+        """
         ...
 
 
@@ -97,6 +113,13 @@ class ConfluentRegistry:
                 code="incompatible_schema",
                 kept="nothing was registered or produced",
                 advice="make the change compatible, or publish a new topic beside the old one",
+            )
+        if answer.status_code in _NO_SCHEMA or _error_code(answer) == 0:
+            raise Misconfigured(
+                f"The registry takes no such schema for {subject}: {_reason(answer)}",
+                code="schema_refused",
+                kept="nothing was registered or produced",
+                advice="correct what it names",
             )
         return int(self._good(answer, f"registering {subject}")["id"])
 
@@ -146,6 +169,20 @@ class ConfluentRegistry:
         """See `Registry.level`."""
         answer = self._good(self._call("GET", "/config"), "reading the level")
         return str(answer.get("compatibilityLevel") or answer["compatibility"])
+
+    def subject_level(self, subject: str) -> str | None:
+        """See `Registry.subject_level`."""
+        answer = self._call("GET", f"/config/{quote(subject, safe='')}")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        found = self._good(answer, f"reading the level of {subject}")
+        return str(found.get("compatibilityLevel") or found["compatibility"])
+
+    def set_subject_level(self, subject: str, level: str) -> None:
+        """See `Registry.set_subject_level`."""
+        path = f"/config/{quote(subject, safe='')}"
+        answer = self._request("PUT", path, {"compatibility": level})
+        self._good(answer, f"setting the level {level} of {subject}")
 
     def set_level(self, level: str) -> None:
         """Set the level that holds where a subject sets none. Apicurio starts with NONE."""

@@ -125,6 +125,11 @@ def cdc_topic(system: str, schema: str, table: str) -> str:
     return f"cdc.{system}.{schema}.{table}"
 
 
+def schema_changes(source: str) -> str:
+    """Name (without prefix) of the topic that tells of changed tables of a source."""
+    return f"cdc.{source}.schema-changes"
+
+
 LOTS = Topic(
     "inventory.lot.events",
     Lot,
@@ -209,5 +214,9 @@ INTERNAL: tuple[Topic[Any], ...] = (TRANSLATE_INPUT, CAUSE_INPUT, LOT_INPUT)
 
 CDC_OFFSETS = "{group}-cdc-offsets"
 """Source positions: one partition per source, compacted (see `connectors.runner`)."""
+CDC_HISTORY = "{group}-cdc-history"
+"""Shapes of the sources' tables, and which of them wait: one partition per source, compacted."""
+CDC_PARKED = "{group}-cdc-parked"
+"""Records of tables whose schemas the registry refuses: one partition per source."""
 CONTROL = "{group}-control"
 """Decisions on dead letters and fuses: one partition, read by every worker of the group."""

@@ -138,10 +138,10 @@ def test_a_schema_that_is_not_avro_is_poison(server: Answers, client: ConfluentR
     ("status", "body", "kind", "code"),
     [
         (409, {"error_code": 409, "message": "field b"}, Misconfigured, "incompatible_schema"),
-        (422, {"error_code": 42201, "message": "bad"}, Misconfigured, "registry_refused"),
+        (422, {"error_code": 42201, "message": "bad"}, Misconfigured, "schema_refused"),
         (401, b"no", Misconfigured, "registry_refused"),
         (403, {"message": "no"}, Misconfigured, "registry_refused"),
-        (500, {"error_code": 0, "message": "NPE"}, Misconfigured, "registry_refused"),
+        (500, {"error_code": 0, "message": "NPE"}, Misconfigured, "schema_refused"),
         (500, {"error_code": 50001, "message": "store"}, Transient, "registry_unreachable"),
         (503, b"starting", Transient, "registry_unreachable"),
         (429, b"slow down", Transient, "registry_unreachable"),

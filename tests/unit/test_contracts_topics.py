@@ -18,7 +18,9 @@ from streams.contracts.provisioning import (
     topic_spec,
 )
 from streams.contracts.topics import (
+    CDC_HISTORY,
     CDC_OFFSETS,
+    CDC_PARKED,
     CONTROL,
     DEAD_LETTER_LIMIT_BYTES,
     FACTS,
@@ -77,6 +79,7 @@ def test_state_is_compacted() -> None:
         "north.g-lot-changelog",
         "north.g-cause-changelog",
         "north.g-cdc-offsets",
+        "north.g-cdc-history",
     }
     assert HOLD_STATE.cleanup == "compact"
 
@@ -86,7 +89,7 @@ def test_every_topic_of_an_installation_is_listed_once() -> None:
     wanted = {topic.full_name("north", "g") for topic in (*PUBLIC, *INTERNAL)}
     wanted |= {"north.dlq.g", "north.dlq.g-erp-hold", "north.g-lot-changelog"}
     wanted |= {"north.g-cause-changelog", "north." + CDC_OFFSETS.format(group="g")}
-    wanted |= {"north." + CONTROL.format(group="g")}
+    wanted |= {"north." + each.format(group="g") for each in (CONTROL, CDC_HISTORY, CDC_PARKED)}
     assert set(found) == wanted
     for spec in found.values():
         assert spec.replication_factor == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from connectors.base import ShapeColumn, TableShape
 from connectors.sources.postgres.selection import mask_of
 from connectors.sources.postgres.shape.envelope import topic_part
 from connectors.sources.postgres.shape.plan import TablePlan
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from connectors.sources.postgres.selection import Mask
     from connectors.sources.postgres.settings import PostgresSettings
 
+_TYPE_NAMES = """
+select format_type(each.oid, each.typmod) as name
+from unnest(%s::oid[], %s::int4[]) with ordinality as each(oid, typmod, place) order by place
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -30,6 +36,7 @@ class Table:
         key_frame: What stands before each key.
         value_frame: What stands before each value.
         mask: What the field policy does to its rows; None if all of it passes.
+        shape: Its shape behind the field policy; None where nobody asks for it.
     """
 
     plan: TablePlan
@@ -37,6 +44,7 @@ class Table:
     key_frame: bytes
     value_frame: bytes
     mask: Mask | None = None
+    shape: TableShape | None = None
 
     @property
     def relation(self) -> Relation:
@@ -91,10 +99,21 @@ class Tables:
             topic,
             mirror=self._settings.compat == "debezium",
         )
-        frames = self.topics.bind(topic, plan.key_schema, plan.value_schema)
-        table = Table(plan, name, *frames, mask)
+        shape = self._shape(plan.relation)
+        frames = self.topics.bind(topic, plan.key_schema, plan.value_schema, shape)
+        table = Table(plan, name, *frames, mask, shape)
         self._by_oid[relation.oid] = table
         return table
+
+    def _shape(self, relation: Relation) -> TableShape:
+        oids = [column.oid for column in relation.columns]
+        typmods = [column.typmod for column in relation.columns]
+        types = [row["name"] for row in self._catalog.rows(_TYPE_NAMES, oids, typmods)]
+        columns = tuple(
+            ShapeColumn(column.name, name, column.oid, column.typmod, column.flagged)
+            for column, name in zip(relation.columns, types, strict=True)
+        )
+        return TableShape(f"{relation.schema}.{relation.table}", relation.identity, columns)
 
     def table(self, oid: int) -> Table:
         """The table of a relation that the log has described.

@@ -1,0 +1,1 @@
+"""What a source promises its readers: shapes with a history, changes of them, refused schemas."""
