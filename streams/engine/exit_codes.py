@@ -27,7 +27,10 @@ MEANING: dict[ExitCode, str] = {
         "too many records of one partition ended as dead letters; it stays so over restarts until"
         " `lotgate dlq fuse reset` or another build"
     ),
-    ExitCode.FENCED: "another process runs with the same instance id, or took over the work",
+    ExitCode.FENCED: (
+        "the broker gave this instance's place to a newer request: another process with the same"
+        " instance id, or this one's own that a broker answered late after it stood still"
+    ),
     ExitCode.WATCHDOG: (
         "the process did not move, or did not end within its time; the stacks of its threads stand"
         " above on stderr"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.engine.kafka.admin import TopicFacts
-from streams.engine.kafka.failures import StartPosition, Unreleased
+from streams.engine.kafka.failures import Fenced, StartPosition, Unreleased
 from streams.engine.kafka.positions import UNRELEASED, raise_for
 from streams.engine.state.disk import Checkpoint, Disk, DiskFailed
 from streams.engine.state.restore import DELETE_RETENTION_MS, Restore
@@ -198,6 +198,15 @@ def test_the_fatal_error_of_a_place_that_is_still_taken_passes_by_itself() -> No
         raise_for(taken, Read(0))  # type: ignore[arg-type]
     with pytest.raises(StartPosition):
         raise_for(KafkaError(LOST), Read(0))  # type: ignore[arg-type]
+
+
+def test_who_is_fenced_is_told_of_both_causes() -> None:
+    with pytest.raises(Fenced) as ended:
+        raise_for(KafkaError(KafkaError.FENCED_INSTANCE_ID), Read(0))  # type: ignore[arg-type]
+    said = str(ended.value)
+    assert "Another process runs with the same instance id" in said
+    assert "the broker stood still" in said
+    assert "one restart is all that is needed" in said
 
 
 def test_reading_a_failed_disk_says_nothing_about_the_record_at_hand(tmp_path: Path) -> None:

@@ -58,7 +58,12 @@ RIGHTS: Final = {
 
 
 class Fenced(LotgateError):
-    """Another process holds this identity; this one must end and write nothing more."""
+    """The broker gave this identity to a newer request; this process must end and write no more.
+
+    Most often that is another process. A broker that stood still may also have taken an earlier
+    request of this very process for a newer member or writer when it went on: nothing in its answer
+    tells the two apart.
+    """
 
     code = "fenced"
 
@@ -105,11 +110,15 @@ def error_of(failure: KafkaException) -> KafkaError:
 
 
 def fenced(error: KafkaError, who: str) -> Fenced:
-    """Say that another process took over."""
+    """Say that this identity is another's now, and how to find out whose."""
     return Fenced(
         f"{who} was fenced: {error.str()}",
         kept="the open transaction was refused by the broker, nothing of it is visible",
-        advice="make sure that every instance has its own instance id; then restart this one",
+        advice="two things look like this. Another process runs with the same instance id or name:"
+        " then one of the two is fenced again after each start; give each its own. Or the broker"
+        " stood still or was cut off, and an earlier request of this very process reached it late:"
+        " then there is no other process, the log tells of broken connections just before, and one"
+        " restart is all that is needed",
     )
 
 
