@@ -42,6 +42,9 @@ class TypeFacts:
         element: An array's element type, else 0.
         delimiter: What separates elements of arrays of this type.
         labels: An enum's labels in order.
+        subtype: Of what a range or multirange is one, else 0.
+        fields: The types of a composite's columns.
+        send: The function that makes the binary form of a type that is not built in.
     """
 
     name: str
@@ -51,6 +54,9 @@ class TypeFacts:
     element: int = 0
     delimiter: str = ","
     labels: tuple[str, ...] = ()
+    subtype: int = 0
+    fields: tuple[int, ...] = ()
+    send: str = ""
 
 
 @dataclass(frozen=True, slots=True)
