@@ -9,22 +9,40 @@ import psycopg
 from psycopg.rows import dict_row
 
 from connectors.sources.postgres.database.failures import of_psycopg, refused_connection
+from connectors.sources.postgres.database.published import (
+    COLUMNS,
+    TABLES,
+    Published,
+    published_tables,
+)
 from connectors.sources.postgres.log.frames import read_lsn
-from connectors.sources.postgres.log.pgoutput import Relation, RelationColumn
 from connectors.sources.postgres.names import place_of, session_dsn
 from connectors.sources.postgres.shape.plan import TableFacts
 from connectors.sources.postgres.shape.types import TypeFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from connectors.sources.postgres.checks.finding import Finding
+
+__all__ = ["Catalog", "Published", "SlotState"]
 
 _TYPES = """
 select t.oid, t.typname, t.typtype, t.typbasetype, t.typtypmod, t.typdelim,
        case when t.typcategory = 'A' then t.typelem else 0 end as element,
        coalesce((select array_agg(e.enumlabel order by e.enumsortorder)
-                 from pg_enum e where e.enumtypid = t.oid), '{}') as labels
+                 from pg_enum e where e.enumtypid = t.oid), '{}') as labels,
+       coalesce((select r.rngsubtype from pg_range r where r.rngtypid = t.oid
+                 or (to_jsonb(r) ->> 'rngmultitypid')::oid = t.oid), 0) as subtype,
+       case when t.typtype = 'c' then
+           coalesce((select array_agg(a.atttypid order by a.attnum) from pg_attribute a
+                     where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped), '{}')
+           else '{}' end as fields,
+       case when t.oid >= 16384 then
+           coalesce((select p.prosrc from pg_proc p where p.oid = t.typsend), '')
+           else '' end as send
 from pg_type t
-where t.typtype in ('e', 'd', 'c', 'r', 'm') or t.typcategory = 'A'
+where t.typtype in ('e', 'd', 'c', 'r', 'm') or t.typcategory = 'A' or t.oid >= 16384
 """
 
 _FACTS = """
@@ -36,33 +54,23 @@ left join pg_index i on i.indrelid = c.oid and i.indisprimary
 where n.nspname = %s and c.relname = %s
 """
 
-_PUBLISHED = """
-select p.schemaname, p.tablename, c.oid, c.relreplident, c.relkind,
-       to_jsonb(p) -> 'attnames' as names, to_jsonb(p) ->> 'rowfilter' as row_filter,
-       exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary) as has_key,
-       has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage') as readable,
-       row_security_active(c.oid) as hidden
-from pg_publication_tables p
-join pg_namespace n on n.nspname = p.schemaname
-join pg_class c on c.relnamespace = n.oid and c.relname = p.tablename
-where p.pubname = %s
-order by 1, 2
-"""
-
-_COLUMNS = """
-select a.attname, a.atttypid, a.atttypmod, a.attgenerated <> '' as generated,
-       coalesce(a.attnum = any(k.indkey), false) as in_key,
-       coalesce(a.attnum = any(r.indkey), false) as in_identity
-from pg_attribute a
-left join pg_index k on k.indrelid = a.attrelid and k.indisprimary
-left join pg_index r on r.indrelid = a.attrelid and r.indisreplident
-where a.attrelid = %s and a.attnum > 0 and not a.attisdropped
-order by a.attnum
+_CANDIDATES = """
+select i.indrelid as table, min(x.relname) as index
+from pg_index i join pg_class x on x.oid = i.indexrelid
+where i.indrelid = any(%s::oid[]) and i.indisunique and i.indimmediate and i.indisvalid
+  and i.indpred is null and i.indexprs is null
+  and not exists (select from pg_attribute a where a.attrelid = i.indrelid
+                  and a.attnum = any(i.indkey) and not a.attnotnull)
+group by 1
 """
 
 _SLOT = """
 select slot_type, plugin, database, active, wal_status, confirmed_flush_lsn::text as confirmed,
        to_jsonb(s) ->> 'invalidation_reason' as reason, current_database() as here,
+       s.temporary, coalesce((to_jsonb(s) ->> 'failover')::boolean, false) as failover,
+       (select concat_ws(', ', 'process ' || a.pid, 'role ' || a.usename,
+                         nullif(a.application_name, ''), host(a.client_addr))
+        from pg_stat_activity a where a.pid = s.active_pid) as holder,
        pg_wal_lsn_diff(
            case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
                 else pg_current_wal_lsn() end, restart_lsn)::bigint as retained
@@ -70,55 +78,31 @@ from pg_replication_slots s where slot_name = %s
 """
 
 
-GENERATED_SINCE = 180_000
-"""The first version that publishes generated columns, where the publication asks for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A published table.
-
-    Attributes:
-        relation: Its shape, as the log would describe it.
-        kind: `r` table, `p` partitioned table.
-        has_key: It has a primary key.
-        readable: The source's role may select from it.
-        hidden: Row-level security hides rows from that role.
-        row_filter: The publication's row filter as SQL, or empty.
-    """
-
-    relation: Relation
-    kind: str
-    has_key: bool
-    readable: bool
-    hidden: bool
-    row_filter: str
-
-    @property
-    def name(self) -> str:
-        """`schema.table`."""
-        return f"{self.relation.schema}.{self.relation.table}"
-
-
 @dataclass(frozen=True, slots=True)
 class SlotState:
     """A replication slot as the server shows it.
 
     Attributes:
-        fits: It is a logical pgoutput slot of this database.
+        fits: It is a lasting logical pgoutput slot of this database.
+        kind: What it is, in words.
         active: Someone streams from it.
+        holder: Who does, as far as the role may know; empty for nobody.
         wal_status: `reserved`, `extended`, `unreserved` or `lost`.
         confirmed: Its confirmed position.
         reason: Why it was invalidated, or empty.
         retained: Bytes of log that it keeps.
+        failover: Standbys are given a copy of it.
     """
 
     fits: bool
+    kind: str
     active: bool
+    holder: str
     wal_status: str
     confirmed: int
     reason: str
     retained: int
+    failover: bool
 
 
 class Catalog:
@@ -134,6 +118,8 @@ class Catalog:
 
     def __init__(self, dsn: str) -> None:
         self._where = place_of(dsn)
+        self.told: set[Finding] = set()
+        """Warnings that were given already."""
         try:
             self._connection = psycopg.connect(
                 session_dsn(dsn), autocommit=True, row_factory=dict_row
@@ -183,6 +169,9 @@ class Catalog:
                 element=row["element"],
                 delimiter=row["typdelim"],
                 labels=tuple(row["labels"]),
+                subtype=row["subtype"],
+                fields=tuple(row["fields"]),
+                send=row["send"],
             )
             for row in self.rows(_TYPES)
         }
@@ -197,34 +186,14 @@ class Catalog:
 
     def published(self, publication: str) -> list[Published]:
         """The tables of a publication, in the order of their names."""
-        return [self._published(row) for row in self.rows(_PUBLISHED, publication)]
+        tables = self.rows(TABLES, publication)
+        columns = self.rows(COLUMNS, [table["oid"] for table in tables])
+        return published_tables(tables, columns, self.version)
 
-    def _published(self, row: dict[str, Any]) -> Published:
-        identity = row["relreplident"]
-        wanted = None if row["names"] is None else set(row["names"])
-        may_generate = wanted is not None and self.version >= GENERATED_SINCE
-        columns = tuple(
-            RelationColumn(
-                column["attname"],
-                column["atttypid"],
-                column["atttypmod"],
-                flagged=identity == "f"
-                or (identity == "d" and column["in_key"])
-                or (identity == "i" and column["in_identity"]),
-            )
-            for column in self.rows(_COLUMNS, row["oid"])
-            if (wanted is None or column["attname"] in wanted)
-            and (may_generate or not column["generated"])
-        )
-        schema, table = row["schemaname"], row["tablename"]
-        return Published(
-            Relation(row["oid"], schema, table, identity, columns),
-            kind=row["relkind"],
-            has_key=row["has_key"],
-            readable=row["readable"],
-            hidden=row["hidden"],
-            row_filter=row["row_filter"] or "",
-        )
+    def candidates(self, tables: Iterable[Published]) -> dict[int, str]:
+        """Per table (by its number) a unique index that could be its replica identity."""
+        oids = [table.relation.oid for table in tables]
+        return {row["table"]: row["index"] for row in self.rows(_CANDIDATES, oids)}
 
     def slot(self, name: str) -> SlotState | None:
         """The state of a slot; None if there is none."""
@@ -235,10 +204,15 @@ class Catalog:
         return SlotState(
             fits=row["slot_type"] == "logical"
             and row["plugin"] == "pgoutput"
-            and row["database"] == row["here"],
+            and row["database"] == row["here"]
+            and not row["temporary"],
+            kind=f"{row['slot_type']}, plugin {row['plugin'] or 'none'}, database "
+            f"{row['database'] or 'none'}{', temporary' if row['temporary'] else ''}",
             active=row["active"],
+            holder=(row["holder"] or "a process that left") if row["active"] else "",
             wal_status=row["wal_status"] or "",
             confirmed=read_lsn(row["confirmed"]) if row["confirmed"] else 0,
             reason=row["reason"] or "",
             retained=row["retained"] or 0,
+            failover=row["failover"],
         )

@@ -1,28 +1,28 @@
-"""What must hold before a source is read; each missing thing with the SQL that provides it."""
+"""What must hold before a source is read: all in one list, each with the SQL that mends it."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from connectors.sources.postgres.names import qualified, quoted
+from connectors.sources.postgres.checks import publication, selection, server
+from connectors.sources.postgres.checks.tables import table
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from connectors.sources.postgres.database.catalog import Catalog, Published
+    from connectors.sources.postgres.checks.finding import Finding
+    from connectors.sources.postgres.database.catalog import Catalog
+    from connectors.sources.postgres.database.published import Published
     from connectors.sources.postgres.settings import PostgresSettings
 
-
-OLDEST = 140_000
-"""The oldest server that this source is written for, as the server counts versions."""
-_EVENTS = """
-select pubinsert and pubupdate and pubdelete and pubtruncate as whole
-from pg_publication where pubname = %s
-"""
-EVENTS = "insert, update, delete, truncate"
+_log = logging.getLogger(__name__)
 
 
 def check(catalog: Catalog, settings: PostgresSettings) -> list[Published]:
-    """Check server, role, publication and tables.
+    """Check server, role, publication, tables and selection.
+
+    Warnings are logged once per connection. The slot is checked against the stored position, which
+    tells more than the slot alone: see `invariant`.
 
     Returns:
         The published tables.
@@ -30,111 +30,53 @@ def check(catalog: Catalog, settings: PostgresSettings) -> list[Published]:
     Raises:
         Misconfigured: One message that names everything that is missing, with its SQL.
     """
-    missing = _server(catalog, settings)
-    tables = catalog.published(settings.publication)
-    unpublished = _publication(catalog, settings, tables)
-    missing += [unpublished] if unpublished else []
-    missing += [sentence for table in tables for sentence in _table(catalog, settings, table)]
-    if missing:
+    tables, found = findings(catalog, settings)
+    errors = [each.sentence() for each in found if each.severity == "error"]
+    if errors:
         raise Misconfigured(
-            f"Source {settings.source} cannot start: " + " ".join(missing),
+            f"Source {settings.source} cannot start: " + " ".join(errors),
             code="source_preflight",
             kept="nothing was read or confirmed",
-            advice="have the database's administrator run the SQL above, then start again",
+            advice="have the database's administrator run the SQL above, then start again; "
+            f"`lotgate cdc preflight {settings.source}-cdc` shows the list",
         )
+    for each in found:
+        if each not in catalog.told:
+            catalog.told.add(each)
+            _log.warning("source %s: %s", settings.source, each.sentence())
     return tables
 
 
-def _server(catalog: Catalog, settings: PostgresSettings) -> list[str]:
-    missing = []
-    if catalog.version < OLDEST:
-        missing.append(f"The server is older than PostgreSQL {OLDEST // 10_000}: upgrade it.")
-    level = catalog.value("select current_setting('wal_level')")
-    if level != "logical":
-        missing.append(
-            f"The server's wal_level is {level}, not logical: "
-            "ALTER SYSTEM SET wal_level = 'logical'; and restart the server."
-        )
-    role = catalog.rows(
-        "select rolname, rolreplication or rolsuper as may from pg_roles "
-        "where rolname = current_user"
-    )[0]
-    if not role["may"]:
-        missing.append(
-            f"Role {role['rolname']} may not replicate: "
-            f"ALTER ROLE {quoted(role['rolname'])} REPLICATION;"
-        )
-    if catalog.slot(settings.slot) is None:
-        missing += _room_for_slot(catalog)
-    return missing
+def everything(catalog: Catalog, settings: PostgresSettings) -> list[Finding]:
+    """Everything that is wrong or may become so, the slot included; errors first.
+
+    Raises:
+        Misconfigured: The catalogue cannot be read.
+        Transient: The connection broke.
+    """
+    _, found = findings(catalog, settings)
+    return sorted([*found, *server.slot(catalog, settings)], key=lambda each: each.severity)
 
 
-def _room_for_slot(catalog: Catalog) -> list[str]:
-    room = catalog.rows(
-        "select count(*) as used, current_setting('max_replication_slots')::int as most "
-        "from pg_replication_slots"
-    )[0]
-    if room["used"] < room["most"]:
-        return []
-    sentence = (
-        f"All {room['most']} replication slots are taken: drop an unused one, see "
-        f"pg_replication_slots, or ALTER SYSTEM SET max_replication_slots = {room['most'] + 5}; "
-        "and restart the server."
-    )
-    return [sentence]
+def findings(catalog: Catalog, settings: PostgresSettings) -> tuple[list[Published], list[Finding]]:
+    """The published tables, and what is wrong or may become so but for the slot; errors first.
 
-
-def _publication(catalog: Catalog, settings: PostgresSettings, tables: list[Published]) -> str:
-    name = quoted(settings.publication)
-    there = {table.name for table in tables}
-    wanted = [table for table in settings.tables if table not in there]
-    found = catalog.rows(_EVENTS, settings.publication)
-    if not found:
-        listed = ", ".join(qualified(table) for table in settings.tables) or "<schema>.<table>, …"
-        return (
-            f"Publication {settings.publication} does not exist: "
-            f"CREATE PUBLICATION {name} FOR TABLE {listed};"
-        )
-    if not found[0]["whole"]:
-        return (
-            f"Publication {settings.publication} leaves out kinds of changes: "
-            f"ALTER PUBLICATION {name} SET (publish = '{EVENTS}');"
-        )
-    if wanted:
-        listed = ", ".join(qualified(table) for table in wanted)
-        return (
-            f"Publication {settings.publication} lacks {', '.join(wanted)}: "
-            f"ALTER PUBLICATION {name} ADD TABLE {listed};"
-        )
-    if not tables:
-        return (
-            f"Publication {settings.publication} has no table: "
-            f"ALTER PUBLICATION {name} ADD TABLE <schema>.<table>;"
-        )
-    return ""
-
-
-def _table(catalog: Catalog, settings: PostgresSettings, table: Published) -> list[str]:
-    missing = []
-    name = qualified(table.name)
-    if not table.readable:
-        role = quoted(catalog.value("select current_user"))
-        missing.append(
-            f"The snapshot may not read {table.name}: "
-            f"GRANT USAGE ON SCHEMA {quoted(table.relation.schema)} TO {role}; "
-            f"GRANT SELECT ON {name} TO {role};"
-        )
-    if table.hidden:
-        role = catalog.value("select current_user")
-        missing.append(
-            f"Row-level security hides rows of {table.name} from the snapshot: "
-            f"ALTER ROLE {quoted(role)} BYPASSRLS;"
-        )
-    identity = table.relation.identity
-    if identity == "n" or (identity == "d" and not table.has_key):
-        missing.append(
-            f"{table.name} has no replica identity, so that updates of it fail while it is in "
-            f"publication {settings.publication}: give it a primary key, or "
-            f"ALTER TABLE {name} REPLICA IDENTITY FULL;"
-        )
-    return missing
+    Raises:
+        Misconfigured: The catalogue cannot be read.
+        Transient: The connection broke.
+    """
+    tables = catalog.published(settings.publication)
+    types, indexes = catalog.types(), catalog.candidates(tables)
+    who = str(catalog.value("select current_user"))
+    found = [
+        *server.server(catalog, settings),
+        *server.role(catalog),
+        *publication.publication(catalog, settings, tables),
+    ]
+    for each in tables:
+        found += table(settings, each, who, indexes.get(each.relation.oid, ""))
+    found += selection.keys(settings, tables)
+    found += selection.policy(settings, tables, types)
+    found += selection.names(settings, tables)
+    found += selection.unknown_types(tables, types)
+    return tables, sorted(found, key=lambda each: each.severity)
