@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from connectors.runner.source_batch import Batch, transaction_frame
 from connectors.runner.source_position import stored_position, transactional_id
 from connectors.runner.source_topics import SourceTopics
 from connectors.sources.postgres import PostgresSource
+from connectors.sources.postgres.database.failures import SLOT_IN_USE
 from streams.contracts.topics import TRANSLATE_INPUT
 from streams.engine import Transaction, broker_answers, reach, wait_for_broker
 from streams.errors import LotgateError, Misconfigured, Transient
@@ -86,6 +88,7 @@ class SourceLoop:
         self._stop = threading.Event()
         self._source: Source | None = None
         self._wait = FIRST_WAIT_S
+        self._held_since: float | None = None
 
     def stop(self) -> None:
         """Make `run` end soon; may be called from another thread."""
@@ -120,10 +123,26 @@ class SourceLoop:
             ) from error
         if self._stop.is_set():
             return
+        self._refuse_if_held(error)
         self._health.state, self._health.detail = "waiting", str(error)
         _log.warning("source %s goes back and tries again: %s", self._config.source, error)
         self._stop.wait(self._wait)
         self._wait = min(self._wait * 2, LONGEST_WAIT_S)
+
+    def _refuse_if_held(self, error: Transient) -> None:
+        """Stop by name once someone else has read the slot for too long."""
+        if error.code != SLOT_IN_USE:
+            self._held_since = None
+            return
+        now = time.monotonic()
+        self._held_since = self._held_since or now
+        if now - self._held_since > self._config.slot_wait_s:
+            raise Misconfigured(
+                f"{error.message}, for more than {self._config.slot_wait_s:g} s",
+                code=SLOT_IN_USE,
+                kept=error.kept,
+                advice=error.advice or "end that reader, or give this source a slot of its own",
+            ) from error
 
     def _session(self) -> None:
         config = self._config
@@ -185,7 +204,7 @@ class SourceLoop:
         position = batch.commit()
         source.confirm(position)
         reach("after_confirm")
-        self._wait = FIRST_WAIT_S
+        self._wait, self._held_since = FIRST_WAIT_S, None
         self._health.commits += 1
         self._health.rows += rows
         self._health.committed_ms = clock.now_ms()

@@ -56,6 +56,9 @@ class SourceConfig:
         chunk_bytes: Most bytes of a transaction record before it is split.
         idle_store_s: While nothing changes: least time between two stored positions.
         check_s: Time between two checks of slot and publication.
+        slot_failover: Standbys are given a copy of the slot, from PostgreSQL 17 on.
+        slot_wait_s: How long someone else may read the slot before this is an error. Our own dead
+            connection does so for the server's wal_sender_timeout.
         parked_records: Most records of tables whose schemas the registry refuses that are kept
             aside; at one more the source stops.
         parked_bytes: Most bytes of them.
@@ -81,6 +84,8 @@ class SourceConfig:
     chunk_bytes: int = 1024 * 1024
     idle_store_s: float = 10.0
     check_s: float = 10.0
+    slot_failover: bool = False
+    slot_wait_s: float = 180.0
     parked_records: int = 1_000_000
     parked_bytes: int = 2 * 1024 * 1024 * 1024
     transaction_timeout_ms: int = 60_000
@@ -109,4 +114,5 @@ class SourceConfig:
             chunk_bytes=self.chunk_bytes,
             idle_store_s=self.idle_store_s,
             check_s=self.check_s,
+            slot_failover=self.slot_failover,
         )

@@ -21,6 +21,7 @@ class PostgresSettings:
         site: The plant whose lots this source describes.
         dsn: Connection string; the role needs REPLICATION and SELECT on the published tables.
         slot: Replication slot; created when missing.
+        slot_failover: Standbys are given a copy of the slot, from PostgreSQL 17 on.
         publication: Publication; never created or changed by us.
         prefix: Installation prefix of topics; empty for none.
         version: Version of the connector, as it stands in every record.
@@ -52,6 +53,7 @@ class PostgresSettings:
     record_bytes: int = 2 * 1024 * 1024 - 64 * 1024
     idle_store_s: float = 10.0
     check_s: float = 10.0
+    slot_failover: bool = False
 
     @property
     def text_only(self) -> bool:

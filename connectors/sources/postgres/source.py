@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.base import Change, Position
 from connectors.sources.postgres.beside.heartbeat import Heartbeat
-from connectors.sources.postgres.database import invariant, preflight
+from connectors.sources.postgres.database import invariant, preflight, slots
 from connectors.sources.postgres.database.catalog import Catalog
 from connectors.sources.postgres.database.snapshot import Snapshot
 from connectors.sources.postgres.log.assembler import Assembler
-from connectors.sources.postgres.log.commands import create_slot, drop_slot, identify
+from connectors.sources.postgres.log.commands import drop_slot, identify, timeline_history
 from connectors.sources.postgres.log.frames import lsn_text
 from connectors.sources.postgres.log.link import Link
 from connectors.sources.postgres.log.transaction import Origin
@@ -68,7 +68,9 @@ class PostgresSource:
         tables.announce(table.relation for table in published)
         stored = None if since is None else since.fields
         if stored is not None:
-            invariant.server(self._settings, stored, found)
+            invariant.server(
+                self._settings, stored, found, lambda: timeline_history(link, found[1])
+            )
         if stored is None or stored["phase"] == "snapshot":
             self._make_way(catalog, link, known=stored is not None)
             if stored is None:
@@ -80,12 +82,13 @@ class PostgresSource:
         if self._stop.is_set() or stored is None:
             return
         self._stored = stored["lsn"]
-        invariant.slot(self._settings, self._stored, catalog.slot(self._settings.slot))
+        slots.ready(self._settings, catalog, link, self._stored)
         link.start(
             self._settings.slot,
             self._settings.publication,
             self._stored,
             messages=self._settings.form.messages,
+            silence_s=slots.silence_s(catalog),
         )
         _log.info("source %s reads the log from %s on", self.name, lsn_text(self._stored))
         yield from self._stream(
@@ -113,6 +116,7 @@ class PostgresSource:
     def _checked(self) -> tuple[Catalog, list[Published]]:
         if self._catalog is None:
             self._catalog = Catalog(self._settings.dsn)
+        slots.primary(self._settings, self._catalog)
         return self._catalog, preflight.check(self._catalog, self._settings)
 
     def _base(self, found: tuple[str, int, int], published: list[Published]) -> dict[str, Any]:
@@ -152,7 +156,7 @@ class PostgresSource:
         """Make the slot, and read the tables as of its first position."""
         settings = self._settings
         wanted = settings.snapshot == "initial"
-        point, name = create_slot(link, settings.slot, version=catalog.version, export=wanted)
+        point, name = slots.create(settings, catalog, link, export=wanted)
         if name is None:
             yield Change(Position({**origin.base, "lsn": point}), barrier=True)
             return
@@ -208,14 +212,6 @@ class PostgresSource:
         catalog = self._catalog
         if catalog is None:
             return
-        state = catalog.slot(self._settings.slot)
-        invariant.slot(self._settings, self._stored, state)
+        slots.primary(self._settings, catalog)
+        slots.still(self._settings, catalog, self._stored)
         preflight.check(catalog, self._settings)
-        if state is not None and state.wal_status == "unreserved":
-            _log.warning(
-                "slot %s of source %s is about to lose its log (%s bytes retained): "
-                "raise max_slot_wal_keep_size or find out why this source is behind",
-                self._settings.slot,
-                self.name,
-                state.retained,
-            )

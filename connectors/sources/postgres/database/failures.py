@@ -12,25 +12,41 @@ if TYPE_CHECKING:
 _RETRY_CLASSES = ("08", "53", "57", "40")
 """Connection, resources, operator intervention, rollback."""
 _SLOT_IN_USE = "55006"
+SLOT_IN_USE = "slot_in_use"
+"""Code of the failure that lasts as long as someone else reads the slot."""
+_ANEW = "drop the slot, `lotgate cdc forget` this source, and start it: it takes a new snapshot"
 _ADVICE = {
     "28": "correct the connection string's user or password, or the server's pg_hba.conf",
     "3D": "correct the database name in the connection string",
     "42": "run the preflight of this source and do what it says",
-    "55": "see the slot in pg_replication_slots; if it is lost, drop it, delete this source's "
-    "stored position and take a new snapshot",
-    "58": "the server no longer has the log that this source needs: drop the slot, delete this "
-    "source's stored position and take a new snapshot",
+    "55": f"see the slot in pg_replication_slots; if it is lost: {_ANEW}",
+    "58": f"the server no longer has the log that this source needs: {_ANEW}",
 }
+_SLOT_SIGN = "replication slot"
+_SLOT_CODES = {"42704": "slot_missing", "55000": "slot_lost"}
+"""By SQLSTATE: what a refusal means that speaks of a slot."""
+_LOG_REMOVED = "WAL segment"
 _REFUSALS = (
     "password authentication failed",
+    "authentication failed",
     "no pg_hba.conf entry",
+    "pg_hba.conf rejects connection",
     "does not exist",
     "no password supplied",
     "must be superuser",
     "permission denied",
-    "invalid connection option",
+    "is not permitted to log in",
+    "not currently accepting connections",
+    "private key file",
+    "certificate",
+    "does not support SSL",
+    "SSL support is not compiled in",
+    "channel binding",
 )
-"""What the server says to a connection that will never work; a refusal carries no SQLSTATE."""
+"""What a connection is told that will never work; a refusal carries no SQLSTATE."""
+_INVALID = ("invalid ", "missing ", "could not parse ", "weak sslmode", "unrecognized ")
+"""How the client library begins what it says of a connection string that makes no sense."""
+_OPTION = "for connection option"
 
 KEPT = "nothing behind the stored position was confirmed, the server keeps its log"
 
@@ -49,6 +65,14 @@ def refused_connection(where: str, message: str) -> LotgateError:
         message: What the client library says.
     """
     text = " ".join(message.split())
+    told = text.removeprefix("connection is bad: ")
+    if told.startswith(_INVALID) or _OPTION in told:
+        return Misconfigured(
+            f"The connection string of PostgreSQL at {where} is not valid: {told}",
+            code="source_dsn",
+            kept=KEPT,
+            advice="correct the connection string",
+        )
     if any(sign in text for sign in _REFUSALS):
         return Misconfigured(
             f"PostgreSQL at {where} refuses the connection: {text}",
@@ -73,14 +97,24 @@ def judged(sqlstate: str | None, message: str, doing: str) -> LotgateError:
         doing: What was being done.
     """
     text = f"{doing} failed: {' '.join(message.split())}"
-    if not sqlstate or sqlstate.startswith(_RETRY_CLASSES) or sqlstate == _SLOT_IN_USE:
+    if sqlstate == _SLOT_IN_USE:
+        return Transient(text, code=SLOT_IN_USE, kept=KEPT)
+    if not sqlstate or sqlstate.startswith(_RETRY_CLASSES):
         return Transient(text, code="source_unavailable", kept=KEPT)
     return Misconfigured(
         f"{text} (SQLSTATE {sqlstate})",
-        code="source_failed",
+        code=_code(sqlstate, message),
         kept=KEPT,
         advice=_ADVICE.get(sqlstate[:2], "see the server's log"),
     )
+
+
+def _code(sqlstate: str, message: str) -> str:
+    if sqlstate.startswith("58") and _LOG_REMOVED in message:
+        return "slot_lost"
+    if _SLOT_SIGN in message:
+        return _SLOT_CODES.get(sqlstate, "source_failed")
+    return "source_failed"
 
 
 def of_psycopg(error: psycopg.Error, doing: str) -> LotgateError:

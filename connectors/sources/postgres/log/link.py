@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
 STATUS_S = 5.0
-SILENCE_S = 60.0
-"""Without a word from the server for this long the connection counts as dead."""
+SILENCE_S = 120.0
+"""Without a word from the server for this long the connection counts as dead, unless told so."""
 QUEUE_BYTES = 16 * 1024 * 1024
 HANDOVER_BYTES = 256 * 1024
 _ADMIN_S = 0.5
@@ -66,6 +66,7 @@ class Link:
         self._bytes = 0
         self._failure: LotgateError | None = None
         self._confirmed = 0
+        self._silence_s = SILENCE_S
         self._asked = False
         self._heard = time.monotonic()
         self._thread: threading.Thread | None = None
@@ -121,7 +122,15 @@ class Link:
             cells.append(None if value is None else value.decode())
         return cells
 
-    def start(self, slot: str, publication: str, lsn: int, *, messages: bool = False) -> None:
+    def start(
+        self,
+        slot: str,
+        publication: str,
+        lsn: int,
+        *,
+        messages: bool = False,
+        silence_s: float = SILENCE_S,
+    ) -> None:
         """Stream from a position, in a thread of its own.
 
         Args:
@@ -129,6 +138,7 @@ class Link:
             publication: The publication.
             lsn: The first position wanted; everything before it counts as confirmed.
             messages: Ask also for what `pg_logical_emit_message` was given.
+            silence_s: Without a word for this long the connection counts as dead.
 
         Raises:
             Misconfigured: The slot or the publication cannot be used.
@@ -142,6 +152,7 @@ class Link:
             f"START_REPLICATION SLOT {quoted(slot)} LOGICAL {frames.lsn_text(lsn)} ({options})"
         )
         self._confirmed = lsn
+        self._silence_s = silence_s
         self._heard = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="replication", daemon=True)
         self._thread.start()
@@ -221,15 +232,15 @@ class Link:
                 self._asked = False
                 told, told_at = self._confirmed, now
                 self._tell(told, answer_wanted=wanted)
-            if now - self._heard > SILENCE_S:
+            if now - self._heard > self._silence_s:
                 raise Transient(
-                    f"{self._where} has been silent for {SILENCE_S:g} s",
+                    f"{self._where} has been silent for {self._silence_s:g} s",
                     code="source_silent",
                     kept="nothing was confirmed that is not stored",
                 )
             behind = self._bytes >= QUEUE_BYTES
             ends = [self._wake_out] if behind else [socket, self._wake_out]
-            readable, _, _ = select.select(ends, [], [], STATUS_S)
+            readable, _, _ = select.select(ends, [], [], min(STATUS_S, self._silence_s / 2))
             if self._wake_out in readable:
                 os.read(self._wake_out, 4096)
             if behind:
