@@ -20,7 +20,8 @@ from streams.contracts.wire.frames import (
     wrong_end,
 )
 from streams.contracts.wire.plan import plan
-from streams.contracts.wire.reading import compile_reader
+from streams.contracts.wire.reading.late import LateReader, is_late
+from streams.contracts.wire.reading.strict import compile_reader
 from streams.contracts.wire.schema_tree import self_contained, shape, title_of
 from streams.contracts.wire.upcasting import Lineage
 from streams.contracts.wire.writers import WriterSchemas, resolving_reader
@@ -28,11 +29,12 @@ from streams.contracts.wire.writing import compile_writer
 from streams.errors import Misconfigured, Poison
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from streams.contracts.catalog import Catalog
     from streams.contracts.registry import Registry
     from streams.contracts.topics import Topic
+    from streams.contracts.wire.plan import Node
     from streams.contracts.wire.schema_tree import Schema
 
 E = TypeVar("E")
@@ -47,20 +49,25 @@ class _Binding:
         subject: Its subject in the registry.
         schema: Our schema, self-contained.
         shape: The same as `schema_tree.shape`.
-        write: The generated writer.
+        node: How schema and type fit together.
+        encode: Gives the bytes of an event.
         read: The generated reader of bytes written with our schema.
         frame: Frame of records we write; empty until `Codec.prepare`.
         readers: For each writer's frame: payload to event.
+        late: The same, where fields may be read when they are used.
+        lineage: What reads the states of earlier versions; None where there are none.
     """
 
     event: type
     subject: str
     schema: Schema
     shape: str
-    write: Callable[[Any, bytes], bytes]
+    node: Node
+    encode: Callable[[Any], bytes]
     read: Callable[[bytes, int], tuple[Any, int]]
     frame: bytes
     readers: dict[bytes, Callable[[bytes], Any]]
+    late: dict[bytes, Callable[[bytes], Any]]
     lineage: Lineage | None
 
 
@@ -151,6 +158,7 @@ class Codec:
                 )
             binding.frame = frame(found)
             binding.readers[binding.frame] = self._own_reader(binding)
+            self._read_late(binding, binding.frame)
             self._writers.know(found, binding.schema)
 
     def encode(self, topic: Topic[E], event: E) -> bytes:
@@ -161,21 +169,13 @@ class Codec:
             Misconfigured: `topic_not_prepared`.
         """
         binding = self._bindings.get(topic.name)
-        if binding is None or not binding.frame:
-            raise Misconfigured(
-                f"{topic.name} is written but was not prepared", code="topic_not_prepared"
-            )
-        try:
-            payload = binding.write(event, binding.frame)
-        except BAD_VALUE as error:
-            raise Poison(
-                f"A {type(event).__name__} does not fit {binding.subject}: {error}",
-                code="bad_value",
-                advice="correct the rule or translator that made it, then replay",
-            ) from error
-        if len(payload) > self._limit:
-            raise too_large(len(payload), self._limit, binding.subject)
-        return payload
+        if binding is None:
+            raise _not_prepared(topic)
+        return binding.encode(event)
+
+    def encoder(self, topic: Topic[E]) -> Callable[[E], bytes]:
+        """`encode` for one topic, for whoever writes many of its records."""
+        return self._binding(topic).encode
 
     def decode(self, topic: Topic[E], payload: bytes) -> E:
         """The event in a record's bytes.
@@ -195,6 +195,15 @@ class Codec:
             raise too_large(len(payload), self._limit, binding.subject)
         event: E = reader(payload)
         return event
+
+    def readers(self, topic: Topic[E]) -> Mapping[bytes, Callable[[bytes], E]]:
+        """What reads a topic's records for a rule, by the frame that they begin with.
+
+        A field of such an event may be read when it is used: then `bad_value` is raised by the
+        use. Records with a frame that is not among these take `decode`, which adds it if it can.
+        The mapping changes while it is used: look a reader up for each record.
+        """
+        return self._binding(topic).late
 
     def decode_any(self, payload: bytes) -> tuple[str, Any]:
         """Decode a record by its writer's schema alone, for tools.
@@ -236,12 +245,15 @@ class Codec:
                 subject=self.subject(topic),
                 schema=schema,
                 shape=shape(schema),
-                write=compile_writer(node),
+                node=node,
+                encode=lambda _: b"",
                 read=compile_reader(node),
                 frame=b"",
                 readers={},
+                late={},
                 lineage=self._lineage(topic, schema),
             )
+            binding.encode = self._encode(topic, binding)
             self._bindings[topic.name] = binding
         return binding
 
@@ -252,6 +264,7 @@ class Codec:
         writer = self._writers.schema(schema_id)
         if shape(writer) == binding.shape:
             reader = self._own_reader(binding)
+            self._read_late(binding, frame(schema_id))
         elif binding.lineage is not None and (earlier := binding.lineage.version_of(writer)):
             reader = binding.lineage.reader(earlier, writer, binding.read)
         else:
@@ -282,6 +295,35 @@ class Codec:
         upcasters = topic.evolution.upcasters
         return Lineage(self.subject(topic), schema, version, earlier, upcasters)
 
+    def _encode(self, topic: Topic[Any], binding: _Binding) -> Callable[[Any], bytes]:
+        write, limit = compile_writer(binding.node), self._limit
+
+        def encode(event: Any) -> bytes:
+            if not binding.frame:
+                raise _not_prepared(topic)
+            try:
+                payload = write(event, binding.frame)
+            except BAD_VALUE as error:
+                raise Poison(
+                    f"A {type(event).__name__} does not fit {binding.subject}: {error}",
+                    code="bad_value",
+                    advice="correct the rule or translator that made it, then replay",
+                ) from error
+            if len(payload) > limit:
+                raise too_large(len(payload), limit, binding.subject)
+            return payload
+
+        return encode
+
+    def _read_late(self, binding: _Binding, head: bytes) -> None:
+        """Make the reader for rules, of records that our own schema describes, if it can be."""
+
+        def install(read: Callable[[bytes], Any]) -> None:
+            binding.late[head] = read
+
+        if is_late(binding.node):
+            install(LateReader(binding.node, binding.subject, self._limit, install).read)
+
     def _own_reader(self, binding: _Binding) -> Callable[[bytes], Any]:
         read = binding.read
 
@@ -295,3 +337,7 @@ class Codec:
             return value
 
         return own
+
+
+def _not_prepared(topic: Topic[Any]) -> Misconfigured:
+    return Misconfigured(f"{topic.name} is written but was not prepared", code="topic_not_prepared")

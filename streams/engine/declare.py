@@ -43,6 +43,17 @@ class Encoding(Protocol):
         """
         ...
 
+    def encoder(self, topic: Topic[Any]) -> Callable[[Any], bytes]:
+        """Give `encode` for one topic."""
+        ...
+
+    def readers(self, topic: Topic[Any]) -> Mapping[bytes, Callable[[bytes], Any]]:
+        """Give what reads a topic's records for a rule, by their first bytes; may be empty.
+
+        A field of such an event may be read, and found wrong, when it is used.
+        """
+        ...
+
     def decode(self, topic: Topic[Any], payload: bytes) -> Any:
         """Give back the event of a record.
 

@@ -45,9 +45,9 @@ class Timer:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict(Generic[S]):
-    """The outcome of one event under one rule.
+    """The outcome of one event under one rule. Nobody changes one that was given.
 
     A rule is a function, so it is tested as one; the engine is not needed for that.
 

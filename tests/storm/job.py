@@ -7,7 +7,8 @@ import mmap
 import os
 import struct
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,12 @@ class Plain:
 
     def encode(self, topic: Topic[Any], event: Any) -> bytes:  # noqa: ARG002
         return orjson.dumps(event)
+
+    def encoder(self, topic: Topic[Any]) -> Callable[[Any], bytes]:
+        return partial(self.encode, topic)
+
+    def readers(self, topic: Topic[Any]) -> Mapping[bytes, Callable[[bytes], Any]]:  # noqa: ARG002
+        return {}
 
     def decode(self, topic: Topic[Any], payload: bytes) -> Any:
         try:

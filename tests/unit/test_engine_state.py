@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,7 @@ from streams.engine.state.table import StateUnreadable, Table
 from streams.errors import Misconfigured, Poison
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 pytestmark = pytest.mark.urs("M4.4")
@@ -46,6 +47,12 @@ class Decimals:
         if event.value < 0:
             raise Poison("negative", code="bad_value")
         return str(event.value).encode()
+
+    def encoder(self, topic: Topic[Any]) -> Callable[[Number], bytes]:
+        return partial(self.encode, topic)
+
+    def readers(self, topic: Topic[Any]) -> dict[bytes, Callable[[bytes], Number]]:  # noqa: ARG002
+        return {}
 
     def decode(self, topic: Topic[Any], payload: bytes) -> Number:  # noqa: ARG002 - the protocol's
         return Number(int(payload))

@@ -24,6 +24,10 @@ class Source:
         """Add a line, `indent` levels in."""
         self._lines.append("    " * indent + text)
 
+    def know(self, **names: Any) -> None:
+        """Make values known under names of their own."""
+        self._names.update(names)
+
     def fresh(self, stem: str) -> str:
         """A name that is not in use."""
         self._count += 1

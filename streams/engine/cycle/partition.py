@@ -120,28 +120,53 @@ class Partition:
             ParkingFull: The first record must wait and cannot.
             LotgateError: Something other than a record is at fault.
         """
-        good = 0
-        blocked = self.ledger.blocked
-        attempt = self._tried if self.suspects is None else self.attempt
-        for index, record in enumerate(records):
-            if not index % STRIDE:
-                reach("mid_stage")
-                if index and monotonic() > deadline:
-                    return self._cut(records, index, good)
-            if blocked and record.key() in blocked:
-                if self._waits(record):
-                    continue
-                return self._cut(records, index, good)
-            failure = attempt(record)
-            if failure is None:
-                good += 1
-            else:
-                self.fuse.passed(good)
-                good = 0
-                self.staged.bury(record, failure, attempts=1)
-        self.fuse.passed(good)
+        at = 0
+        for start in range(0, len(records), STRIDE):
+            reach("mid_stage")
+            if start and monotonic() > deadline:
+                return self._cut(records, start)
+            stride = records[start : start + STRIDE]
+            while stride:
+                done = self._plainly(stride) if self._is_plain else self._with_care(stride[0])
+                if not done:
+                    return self._cut(records, at)
+                at += done
+                stride = stride[done:]
         self._advance(records[-1])
         return []
+
+    @property
+    def _is_plain(self) -> bool:
+        """Nothing waits behind a dead letter and nothing is suspected."""
+        return not (self.ledger.blocked or self.suspects or self.condemned)
+
+    def _plainly(self, records: list[Any]) -> int:
+        """Run the rule over records up to the first that fails; gives how many were done."""
+        apply, emit = self._apply, self.staged.emit
+        for index, record in enumerate(records):
+            try:
+                emitted = apply(record)
+            except NOT_THE_RECORDS:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a rule raises is about the record
+                self.fuse.passed(index)
+                self.staged.bury(record, error, attempts=1)
+                return index + 1
+            if emitted is not None:
+                emit(record, *emitted)
+        self.fuse.passed(len(records))
+        return len(records)
+
+    def _with_care(self, record: Raw) -> int:
+        """Run the rule over a record or let it wait; 0 if there is no room for it to wait."""
+        if record.key() in self.ledger.blocked:
+            return int(self._waits(record))
+        failure = self.attempt(record)
+        if failure is None:
+            self.fuse.passed(1)
+        else:
+            self.staged.bury(record, failure, attempts=1)
+        return 1
 
     def committed(self, checkpoint: Checkpoint | None) -> None:
         """The cycle is committed: write the store and go on.
@@ -162,9 +187,8 @@ class Partition:
     def _advance(self, last: Raw) -> None:
         self.position = int(last.offset()) + 1
 
-    def _cut(self, records: list[Any], index: int, good: int) -> list[Any]:
+    def _cut(self, records: list[Any], index: int) -> list[Any]:
         """End the cycle before a record: what was done so far is committed."""
-        self.fuse.passed(good)
         if index:
             self._advance(records[index - 1])
         return records[index:]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from streams.contracts.wire.frames import FRAME_BYTES
 from streams.engine.cycle.effects import Undeclared
-from streams.engine.state.disk import user_key
+from streams.engine.state.disk import ENGINES, user_key
 from streams.engine.state.table import StateUnreadable
 from streams.engine.timers.asked import asked
 from streams.errors import Misconfigured, Poison, Transient
@@ -64,13 +65,24 @@ def _payload(record: Raw) -> bytes:
     return value
 
 
+def _reading(stage: Stage, codec: Encoding) -> Callable[[bytes], Any]:
+    """Give the event in a record's bytes, read late where that is possible."""
+    topic, decode, readers = stage.topic, codec.decode, codec.readers(stage.topic)
+
+    def read(value: bytes) -> Any:
+        late = readers.get(value[:FRAME_BYTES])
+        return decode(topic, value) if late is None else late(value)
+
+    return read
+
+
 def _stateless(
     stage: Stage, codec: Encoding, effects: Effects
 ) -> Callable[[Raw], tuple[list[Output], list[Poison]] | None]:
-    rule, topic, decode = stage.rule, stage.topic, codec.decode
+    rule, read = stage.rule, _reading(stage, codec)
 
     def apply(record: Raw) -> tuple[list[Output], list[Poison]] | None:
-        verdict = rule(None, decode(topic, _payload(record)))
+        verdict = rule(None, read(_payload(record)))
         if verdict.timers:
             asked(stage, verdict.timers, record.key())
         return effects.outputs(verdict.emits, record) if verdict.emits else None
@@ -86,7 +98,7 @@ def _over_key(
     pending: Pending,
     changes: Changes,
 ) -> Callable[[Raw], tuple[list[Output], list[Poison]] | None]:
-    rule, topic, decode = stage.rule, stage.topic, codec.decode
+    rule, topic, decode, readers = stage.rule, stage.topic, codec.decode, codec.readers(stage.topic)
     load, keep, encode, put = table.load, table.stage, table.encode, pending.put
 
     def apply(record: Raw) -> tuple[list[Output], list[Poison]] | None:
@@ -97,8 +109,10 @@ def _over_key(
                 code="missing_key",
                 advice="make its producer write the key",
             )
-        value = record.value()
-        event = decode(topic, value if value is not None else _payload(record))
+        value = record.value() or _payload(record)
+        # `_reading` without its call, once per record.
+        read = readers.get(value[:FRAME_BYTES])
+        event = decode(topic, value) if read is None else read(value)
         state = load(key)
         verdict = rule(state, event)
         emitted = effects.outputs(verdict.emits, record) if verdict.emits else None
@@ -107,7 +121,7 @@ def _over_key(
         if new is not state:
             octets = None if new is None else encode(new)
             keep(key, new)
-            changes[user_key(key)] = octets
+            changes[key if key[:1] != ENGINES else user_key(key)] = octets
         for each in timers:
             put(*each)
         return emitted
@@ -123,10 +137,10 @@ def _over_partition(
     pending: Pending,
     changes: Changes,
 ) -> Callable[[Raw], tuple[list[Output], list[Poison]] | None]:
-    rule, topic, decode = stage.rule, stage.topic, codec.decode
+    rule, read = stage.rule, _reading(stage, codec)
 
     def apply(record: Raw) -> tuple[list[Output], list[Poison]] | None:
-        event = decode(topic, _payload(record))
+        event = read(_payload(record))
 
         def work() -> tuple[list[Output], list[Poison]] | None:
             emits = rule(table, event)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ENGINES: Final = b"\0"
+"""What the keys of the engine's own records begin with."""
 CHECKPOINT_KEY: Final = b"\0\0checkpoint"
 ENGINE_PREFIX: Final = b"\0\1"
 ESCAPE: Final = b"\0\2"
@@ -51,7 +53,7 @@ class Checkpoint:
 
 def user_key(key: bytes) -> bytes:
     """A user's key as it is stored: apart from the engine's own records."""
-    return ESCAPE + key if key[:1] == b"\0" else key
+    return ESCAPE + key if key[:1] == ENGINES else key
 
 
 class Disk:

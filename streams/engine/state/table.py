@@ -8,6 +8,8 @@ from streams.engine.state.disk import user_key
 from streams.errors import LotgateError, Transient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from streams.contracts.topics import Topic
     from streams.engine.declare import Encoding, Store
     from streams.engine.state.disk import Disk
@@ -47,6 +49,9 @@ class Table(Generic[S]):
         self._cycle: dict[bytes, S | None] = {}
         self._record: dict[bytes, S | None] = {}
         self.timers: list[Timer] = []
+        self.encode: Callable[[S], bytes] = codec.encoder(store.topic)
+        """A state's bytes. Raises `Poison` if it does not fit its schema, which is the fault of
+        the record at hand."""
 
     def load(self, key: bytes) -> S | None:
         """The state of a key before the record at hand."""
@@ -57,14 +62,6 @@ class Table(Generic[S]):
         if found is not _ABSENT:
             return found
         return self._fetch(key)
-
-    def encode(self, state: S) -> bytes:
-        """A state's bytes.
-
-        Raises:
-            Poison: It does not fit its schema, which is the fault of the record at hand.
-        """
-        return self._codec.encode(self._topic, state)
 
     def stage(self, key: bytes, state: S | None) -> None:
         """Make a state the cycle's."""

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from streams.contracts.wire.decimals import decimal_of
+from streams.contracts.wire.reading.skipping import bad
 from streams.contracts.wire.source import Source
 from streams.contracts.wire.varints import (
     instant_in,
@@ -55,12 +56,12 @@ def compile_reader(node: Node) -> Callable[[bytes, int], tuple[Any, int]]:
         `TruncatedError` if the bytes end early, and `ValueError`, `ArithmeticError` or
         `OverflowError` for bytes that are no such value.
     """
-    reader = _Reader()
+    reader = Reader()
     return reader.function(node)
 
 
-class _Reader:
-    """Writes the source. Names of the result: `d` the bytes, `p` the place, `n` and `q` scratch.
+class Reader:
+    """Writes the source of a reader: `d` is the bytes, `p` the place, `n` and `q` are scratch.
 
     `s` is the same bytes as text, one character each: nearly every text is ASCII, and cutting it
     out of `s` is much cheaper than cutting and decoding it.
@@ -77,16 +78,17 @@ class _Reader:
             DECIMAL=decimal_of,
             DOUBLE=struct.Struct("<d").unpack_from,
             FLOAT=struct.Struct("<f").unpack_from,
-            BAD=_bad,
+            BAD=bad,
         )
         self._records: dict[tuple[type, Node], str] = {}
 
     def function(self, node: Node) -> Callable[[bytes, int], tuple[Any, int]]:
+        """Make the reader of a plan; see `compile_reader`."""
         if node.kind == "record":
             for part in node.parts:
-                self._functions_of(part)
+                self.functions(part)
         else:
-            self._functions_of(node)
+            self.functions(node)
         self.source.line(0, "def read(d, p):")
         self.source.line(1, "s = d.decode('latin-1')")
         if node.kind == "record":
@@ -96,9 +98,10 @@ class _Reader:
             self.source.line(1, "return value, p")
         return self.source.function("read")
 
-    def _functions_of(self, node: Node) -> None:
+    def functions(self, node: Node) -> None:
+        """Make the functions that read the records inside a part, before they are called."""
         for part in node.parts:
-            self._functions_of(part)
+            self.functions(part)
         if node.kind != "record" or (node.python, node) in self._records:
             return
         name = self.source.fresh("read_record")
@@ -109,21 +112,22 @@ class _Reader:
     def _record(self, node: Node) -> None:
         """The body of a function that reads a record."""
         values = {field: self.source.fresh("v") for field in node.names}
-        fields_of_kind = groupby(
-            zip(node.names, node.parts, strict=True), lambda each: each[1].kind == "double"
-        )
-        for are_doubles, group in fields_of_kind:
-            members = list(group)
-            if are_doubles and len(members) > 1:
-                self._doubles(", ".join(values[field] for field, _ in members), len(members))
-            else:
-                for field, part in members:
-                    self._part(part, 1, values[field])
+        self.fields([(values[name], part) for name, part in members(node)], 1)
         self._make(node.python, values)
+
+    def fields(self, wanted: list[tuple[str, Node]], indent: int) -> None:
+        """Read fields that follow each other, each into a variable."""
+        for are_doubles, group in groupby(wanted, lambda each: each[1].kind == "double"):
+            run = list(group)
+            if are_doubles and len(run) > 1:
+                self._doubles(", ".join(name for name, _ in run), len(run), indent)
+            else:
+                for name, part in run:
+                    self._part(part, indent, name)
 
     def _make(self, python: type, values: dict[str, str]) -> None:
         made = self.source.constant("Class", python)
-        twin = _twin(python)
+        twin = twin_of(python)
         if twin is None:
             arguments = ", ".join(f"{field}={value}" for field, value in values.items())
             self.source.line(1, f"return {made}({arguments}), p")
@@ -162,12 +166,12 @@ class _Reader:
             for text in _PLAIN[node.kind]:
                 self.source.line(indent, text.format(into, node.number))
 
-    def _doubles(self, into: str, count: int) -> None:
+    def _doubles(self, into: str, count: int, indent: int) -> None:
         """Several doubles in a row, by one call: limits and their value stand together."""
         unpack = self.source.constant("DOUBLES", struct.Struct(f"<{count}d").unpack_from)
-        self.source.line(1, f"d[p + {8 * count - 1}]")
-        self.source.line(1, f"{into} = {unpack}(d, p)")
-        self.source.line(1, f"p += {8 * count}")
+        self.source.line(indent, f"d[p + {8 * count - 1}]")
+        self.source.line(indent, f"{into} = {unpack}(d, p)")
+        self.source.line(indent, f"p += {8 * count}")
 
     def _sized(self, indent: int, into: str, then: tuple[str, ...]) -> None:
         line = self.source.line
@@ -223,7 +227,12 @@ class _Reader:
         line(indent + 1, f"{into} = {made}")
 
 
-def _twin(python: type) -> type | None:
+def members(node: Node) -> list[tuple[str, Node]]:
+    """A record's fields with their parts, in the order of the bytes."""
+    return list(zip(node.names, node.parts, strict=True))
+
+
+def twin_of(python: type) -> type | None:
     """A plain class with the slots of a frozen dataclass, whose objects can become that class.
 
     A frozen dataclass sets each field by a call, which is a third of the cost of decoding. An
@@ -240,7 +249,3 @@ def _twin(python: type) -> type | None:
     except TypeError:
         return None
     return twin
-
-
-def _bad(what: str) -> Any:
-    raise ValueError(f"the bytes are not those of {what}")
