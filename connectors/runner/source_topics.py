@@ -88,6 +88,7 @@ class SourceTopics:
         """
         self._partitions.clear()
         facts = self._ready([self._dead, self._offsets, self._input, *self._beside])
+        self._partitions.update(facts)
         have = facts[self._offsets.name]
         if not 0 <= self._config.partition < have:
             raise Misconfigured(
