@@ -68,8 +68,7 @@ def edit(  # noqa: PLR0913 - one parameter per option
     dead_letters.refuse_correction(letter)
     with codec_of(settings, connection) as codec:
         draft = draft_of(codec, topic, letter.value)
-    text = _corrected(draft, assignments, value_json)
-    value = draft.encode(text)
+    text, value = _corrected(draft, assignments, value_json)
     lines = difference(draft.text, text)
     if not lines:
         raise Misconfigured(
@@ -89,11 +88,15 @@ def edit(  # noqa: PLR0913 - one parameter per option
     answer("edit", place, actor, reason, done, json_wanted=json_wanted, **more)
 
 
-def _corrected(draft: Draft, assignments: tuple[str, ...], value_json: Path | None) -> str:
+def _corrected(
+    draft: Draft, assignments: tuple[str, ...], value_json: Path | None
+) -> tuple[str, bytes]:
+    """The corrected value as JSON, and its bytes."""
     if assignments and value_json is not None:
         raise click.UsageError("--set and --value-json exclude each other")
     if value_json is not None:
-        return value_json.read_text(encoding="utf-8")
+        text = value_json.read_text(encoding="utf-8")
+        return text, draft.encode(text)
     if draft.trouble:
         raise Misconfigured(
             f"the bytes cannot be decoded: {draft.trouble}",
@@ -102,6 +105,35 @@ def _corrected(draft: Draft, assignments: tuple[str, ...], value_json: Path | No
             advice=f"write the whole value, a {draft.title}, and give it as --value-json FILE",
         )
     if assignments:
-        return changed(draft.text, assignments)
-    # Without a terminal the editor's own failure is told; what was not saved changes nothing.
-    return click.edit(draft.text, extension=".json") or draft.text
+        text = changed(draft.text, assignments)
+        return text, draft.encode(text)
+    return _edited(draft)
+
+
+def _edited(draft: Draft) -> tuple[str, bytes]:
+    """The value from a person's editor; what does not fit is not lost, it can be edited again."""
+    text = draft.text
+    while True:
+        text = _opened(text)
+        try:
+            return text, draft.encode(text)
+        except Misconfigured as wrong:
+            if not click.get_text_stream("stdin").isatty():
+                raise
+            click.echo(f"lotgate: {wrong}", err=True)
+            if not click.confirm("Edit it again?", default=True, err=True):
+                raise
+
+
+def _opened(text: str) -> str:
+    """What the editor leaves; what was not saved, or was emptied, changes nothing."""
+    try:
+        return click.edit(text, extension=".json") or text
+    except click.ClickException as failure:
+        raise Misconfigured(
+            f"the editor did not end well: {failure.format_message()}",
+            code="editor_failed",
+            kept="the dead letter; nothing was decided",
+            advice="set EDITOR to a program that ends when the file is saved, or correct the value"
+            " with --set or --value-json",
+        ) from failure
