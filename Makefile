@@ -1,6 +1,6 @@
 # `make` alone lists what there is. All Python runs from .venv, whatever environment is active.
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types arch check test storm bench-engine demo up down purge plant clean
+.PHONY: help setup fmt lint types arch check test storm bench-engine bench-cdc demo up down purge plant clean
 SHELL := /bin/sh
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
@@ -43,6 +43,9 @@ storm: setup ## crash the engine at random for a while: make storm SEED=1 SECOND
 
 bench-engine: setup ## our engine beside Kafka Streams, Quix Streams and stock Faust, 20 minutes
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+bench-cdc: setup ## our PostgreSQL source beside Debezium, 15 minutes
+	@$(BIN)/python -m tests.bench.cdc $(BENCH)
 
 demo: setup ## the main job on real parts; leaves the stack running
 	@$(BIN)/lotgate demo

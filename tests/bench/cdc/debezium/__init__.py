@@ -1,0 +1,1 @@
+"""Debezium in Kafka Connect's standalone worker, set up from pinned files."""
