@@ -9,7 +9,7 @@ import click
 from streams.contracts.topics import prefixed
 from streams.engine import control
 from streams.engine.kafka.topics import topic_partitions
-from streams.operator.answers import dead_letters
+from streams.operator.answers import dead_letters, deciding
 from streams.operator.answers.decision_options import (
     DRY_RUN,
     JSON,
@@ -114,7 +114,7 @@ def replay(  # noqa: PLR0913 - one parameter per option
     value = value_file.read_bytes() if value_file is not None else None
     done = "nothing: dry run"
     if not dry_run:
-        done = dead_letters.replay(connection, letter, actor=actor, reason=reason, value=value)
+        done = deciding.replay(connection, letter, actor=actor, reason=reason, value=value)
     answer("replay", place, actor, reason, done, json_wanted=json_wanted)
 
 
@@ -133,7 +133,7 @@ def drop(
     letter = dead_letters.found(connection, place)
     done = "nothing: dry run"
     if not dry_run:
-        done = dead_letters.drop(connection, letter, actor=actor, reason=reason)
+        done = deciding.drop(connection, letter, actor=actor, reason=reason)
     answer("drop", place, actor, reason, done, json_wanted=json_wanted)
 
 

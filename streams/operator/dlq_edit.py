@@ -9,7 +9,7 @@ import click
 
 from streams.engine import control
 from streams.errors import Misconfigured
-from streams.operator.answers import dead_letters
+from streams.operator.answers import dead_letters, deciding
 from streams.operator.answers.correcting import changed, difference, draft_of
 from streams.operator.answers.decision_options import (
     DRY_RUN,
@@ -64,8 +64,8 @@ def edit(  # noqa: PLR0913 - one parameter per option
     connection = settings.connection()
     control.refuse_unreasoned(actor, reason)
     letter = dead_letters.found(connection, place)
-    topic = dead_letters.certain_origin(letter)[0]
-    dead_letters.refuse_correction(letter)
+    topic = deciding.certain_origin(letter)[0]
+    deciding.refuse_correction(letter)
     with codec_of(settings, connection) as codec:
         draft = draft_of(codec, topic, letter.value)
     text, value = _corrected(draft, assignments, value_json)
@@ -83,7 +83,7 @@ def edit(  # noqa: PLR0913 - one parameter per option
         click.confirm("Try it again with this value?", abort=True, err=True)
     done = "nothing: dry run"
     if not dry_run:
-        done = dead_letters.replay(connection, letter, actor=actor, reason=reason, value=value)
+        done = deciding.replay(connection, letter, actor=actor, reason=reason, value=value)
     more = {"difference": lines, "value": value.hex()}
     answer("edit", place, actor, reason, done, json_wanted=json_wanted, **more)
 

@@ -14,7 +14,7 @@ from streams.cli import cli
 from streams.contracts.provisioning import dead_letter_spec
 from streams.contracts.topics import HOLD_ACKS, HOLD_COMMANDS, LOTS, dead_letters, prefixed
 from streams.engine import control, provision, read_partition
-from streams.operator.answers.dead_letters import REDRIVEN
+from streams.operator.answers.deciding import REDRIVEN
 from streams.operator.tail import new_records
 from tests.evidence_history import DONE, RAW, history
 from tests.live.evidence_lab import Lab, lab_of

@@ -9,7 +9,8 @@ from streams.engine.poison.stored import StoredRecord
 from streams.engine.timers.evidence import as_record, story
 from streams.engine.timers.places import Place, ordered
 from streams.errors import Misconfigured, Poison
-from streams.operator.answers.dead_letters import came_from, drop, replay
+from streams.operator.answers.deciding import drop, replay
+from streams.operator.answers.origins import came_from
 from streams.runtime.connection import KafkaConnection
 
 pytestmark = pytest.mark.urs("M3.3")
