@@ -95,7 +95,7 @@ def connect(name: str, *, place_open: bool) -> None:
     importlib.import_module("connectors.registry").run(name, place_open=place_open)
 
 
-cli.places["cdc"] = ("connectors.positions:cdc", "A source's position: look at it or forget it.")
+cli.places["cdc"] = ("connectors.cdc:cdc", "Sources: check, grant rights, see where they stand.")
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from connectors.runner.source_config import SourceConfig
 from connectors.sinks.tryton.rest.config import TrytonConfig
 from connectors.sinks.tryton.sink import TrytonSink
 from connectors.sources.postgres.names import secrets_of
+from connectors.sources.postgres.selection import read_selection
 from streams.contracts.shipped import shipped_codec
 from streams.engine import arm
 from streams.errors import Misconfigured
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from connectors.runner.ending import Work
+    from connectors.sources.postgres.selection import Selection
     from streams.runtime.connection import KafkaConnection
     from streams.runtime.settings import CommonSettings
 
@@ -105,7 +107,8 @@ def source(name: str, connector: Connector) -> Process:
     """A database read through logical replication."""
     settings = load(SourceSettings)
     config, connection = source_config(connector, settings), settings.connection()
-    secrets = _prepare(name, settings, connection, *secrets_of(config.dsn))
+    hidden = (*secrets_of(config.dsn), config.selection.secret.decode())
+    secrets = _prepare(name, settings, connection, *hidden)
     return Process(
         lambda: run_source(config, connection, shipped_codec(settings.registry_url, connection)),
         secrets,
@@ -130,6 +133,7 @@ def source_config(connector: Connector, settings: SourceSettings) -> SourceConfi
     """
     dsn = secret("LOTGATE_SOURCE_DSN", settings.source_dsn, settings.source_dsn_file)
     parts_of(dsn)
+    selection = _selection(settings)
     return SourceConfig(
         source=connector.system,
         translator=settings.source_translator or connector.translator,
@@ -138,9 +142,22 @@ def source_config(connector: Connector, settings: SourceSettings) -> SourceConfi
         slot=settings.source_slot or f"lotgate_{connector.system}",
         publication=settings.source_publication,
         partition=given if (given := settings.source_partition) >= 0 else connector.partition,
+        tables=selection.tables,
+        selection=selection,
         provision=settings.provision,
         version=version("lotgate"),
     )
+
+
+def _selection(settings: SourceSettings) -> Selection:
+    """Tables, keys and field policy, with the key of the hash."""
+    given, file = settings.source_selection, settings.source_selection_file
+    text = given if file is None else secret("LOTGATE_SOURCE_SELECTION", None, file)
+    key, key_file = settings.source_hash_key, settings.source_hash_key_file
+    has_key = key is not None or key_file is not None
+    hidden = secret("LOTGATE_SOURCE_HASH_KEY", key, key_file) if has_key else ""
+    where = f"LOTGATE_SOURCE_SELECTION{'' if file is None else f'_FILE ({file})'}"
+    return read_selection(text, hidden.encode(), where)
 
 
 def connector_of(name: str) -> Connector:

@@ -103,7 +103,18 @@ class WatchdogSettings(BaseModel):
         return given
 
 
-class WorkerSettings(CommonSettings, WatchdogSettings):
+class HealthSettings(BaseModel):
+    """Where a process tells how it is: probes and metrics."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+    health_host: str = Field("0.0.0.0", description="Address of probes and metrics.")  # noqa: S104 - the node's
+    health_port: int = Field(
+        0, ge=0, le=65_535, description="TCP port of probes and metrics; 0 for none."
+    )
+
+
+class WorkerSettings(CommonSettings, WatchdogSettings, HealthSettings):
     """`lotgate worker`: stages and their state."""
 
     data_dir: Path = Field(description="Where the stores of this instance live; one volume each.")
@@ -126,8 +137,6 @@ class WorkerSettings(CommonSettings, WatchdogSettings):
     )
     cycle_records: int = Field(20_000, ge=1, description="Most records in one cycle.")
     cycle_floor_ms: int = Field(0, ge=0, description="Least time between two cycles.")
-    health_host: str = Field("0.0.0.0", description="Address of the probes.")  # noqa: S104 - the node's
-    health_port: int = Field(0, ge=0, le=65_535, description="TCP port of the probes; 0 for none.")
     parking_records: int = Field(
         10_000, ge=1, description="Most records that wait behind one partition's dead letters."
     )
@@ -136,7 +145,7 @@ class WorkerSettings(CommonSettings, WatchdogSettings):
     )
 
 
-class SourceSettings(CommonSettings):
+class SourceSettings(CommonSettings, HealthSettings):
     """`lotgate connect <name>-cdc`: one database read through logical replication."""
 
     source_dsn: SecretStr | None = Field(None, description="PostgreSQL connection string.")
@@ -144,13 +153,19 @@ class SourceSettings(CommonSettings):
     source_site: str = Field(description="The plant whose lots this source describes.")
     source_slot: str = Field("", description="Replication slot; default lotgate_<source id>.")
     source_publication: str = Field("lotgate", description="Publication that names the tables.")
+    source_selection: str = Field(
+        "", description="Tables, keys and field policy as JSON: see `lotgate cdc --help`."
+    )
+    source_selection_file: Path | None = Field(None, description="File that holds it.")
+    source_hash_key: SecretStr | None = Field(None, description="Key of hashed columns.")
+    source_hash_key_file: Path | None = Field(None, description="File that holds it.")
     source_translator: str = Field("", description="Translator; default by the connector's name.")
     source_partition: int = Field(
         -1, ge=-1, description="Partition of this source's positions; default by the name."
     )
 
 
-class HoldSettings(CommonSettings):
+class HoldSettings(CommonSettings, HealthSettings):
     """`lotgate connect <name>-hold`: one system in which holds are placed."""
 
     erp_url: str = Field(
@@ -184,7 +199,7 @@ class TraceSettings(BaseModel):
     evidence_dsn_file: Path | None = Field(None, description="File that holds it.")
 
 
-class EvidenceSettings(CommonSettings, TraceSettings):
+class EvidenceSettings(CommonSettings, TraceSettings, HealthSettings):
     """`lotgate connect evidence`: everything that happened, in PostgreSQL."""
 
 

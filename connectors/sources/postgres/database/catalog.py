@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from connectors.sources.postgres.database.failures import of_psycopg, refused_connection
 from connectors.sources.postgres.database.published import (
     COLUMNS,
+    NAMED,
     TABLES,
     Published,
     published_tables,
@@ -186,7 +187,14 @@ class Catalog:
 
     def published(self, publication: str) -> list[Published]:
         """The tables of a publication, in the order of their names."""
-        tables = self.rows(TABLES, publication)
+        return self._tables(TABLES, publication)
+
+    def named(self, names: list[str]) -> list[Published]:
+        """Tables by `schema.table` as a publication of the whole of them would have them."""
+        return self._tables(NAMED, names)
+
+    def _tables(self, query: str, wanted: str | list[str]) -> list[Published]:
+        tables = self.rows(query, wanted)
         columns = self.rows(COLUMNS, [table["oid"] for table in tables])
         return published_tables(tables, columns, self.version)
 

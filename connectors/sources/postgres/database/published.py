@@ -26,6 +26,15 @@ join pg_class c on c.relnamespace = n.oid and c.relname = p.tablename
 where p.pubname = %s
 order by 1, 2
 """
+NAMED = """
+select n.nspname as schemaname, c.relname as tablename, c.oid, c.relreplident, c.relkind,
+       c.relispartition, null as names, null as row_filter,
+       has_schema_privilege(n.oid, 'usage') as usable, row_security_active(c.oid) as hidden,
+       '{}'::int[] as filtering
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname || '.' || c.relname = any(%s) and c.relkind in ('r', 'p')
+order by 1, 2
+"""
 COLUMNS = """
 select a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,
        a.attgenerated <> '' as generated,
@@ -61,6 +70,7 @@ class Published:
         not_null: Columns that are declared not null.
         unreadable: Published columns that the role may not select.
         is_partition: It is a partition that is published by itself.
+        narrowed: The publication names the columns.
     """
 
     relation: Relation
@@ -76,6 +86,7 @@ class Published:
     not_null: frozenset[str] = frozenset()
     unreadable: frozenset[str] = frozenset()
     is_partition: bool = False
+    narrowed: bool = False
 
     @property
     def name(self) -> str:
@@ -162,4 +173,5 @@ def _published(row: Mapping[str, Any], columns: list[Mapping[str, Any]], version
         not_null=frozenset(column["attname"] for column in columns if column["attnotnull"]),
         unreadable=unreadable,
         is_partition=row["relispartition"],
+        narrowed=wanted is not None and len(shown) < len(columns),
     )

@@ -1,4 +1,4 @@
-"""`lotgate cdc`: look at a source's stored position, or forget it for a new snapshot."""
+"""`lotgate cdc position` and `forget`: a source's stored position, seen or forgotten."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 import click
 import orjson
 
-from connectors.registry import connector_of, source_config
+from connectors.cdc.naming import named_source
 from connectors.runner.source_position import forget_position, stored_position
 from connectors.runner.source_topics import SourceTopics
 from streams.contracts.shipped import shipped_codec
-from streams.errors import Misconfigured
-from streams.runtime.settings import SourceSettings, load
 
 if TYPE_CHECKING:
     from connectors.runner.source_config import SourceConfig
@@ -21,12 +19,7 @@ if TYPE_CHECKING:
 NOTHING_STORED = 3
 
 
-@click.group()
-def cdc() -> None:
-    """Positions of sources. Reads the same LOTGATE_ variables as `lotgate connect <name>`."""
-
-
-@cdc.command("position")
+@click.command()
 @click.argument("name")
 @click.pass_context
 def position(ctx: click.Context, name: str) -> None:
@@ -38,7 +31,7 @@ def position(ctx: click.Context, name: str) -> None:
     click.echo(orjson.dumps(dict(found.fields)))
 
 
-@cdc.command("forget")
+@click.command()
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
@@ -59,12 +52,7 @@ def forget(ctx: click.Context, name: str, *, yes: bool) -> None:
 
 
 def _source(name: str) -> tuple[KafkaConnection, SourceTopics, SourceConfig]:
-    connector = connector_of(name)
-    if connector.kind != "source":
-        raise Misconfigured(
-            f"{name} reads no database", code="not_a_source", advice="use erp-cdc or qms-cdc"
-        )
-    settings = load(SourceSettings)
-    config, connection = source_config(connector, settings), settings.connection()
+    config, settings = named_source(name)
+    connection = settings.connection()
     registry = shipped_codec(settings.registry_url, connection).registry
     return connection, SourceTopics(config, connection, registry), config
