@@ -1,6 +1,6 @@
 # `make` alone lists what there is. All Python runs from .venv, whatever environment is active.
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types arch check test storm bench-engine bench-cdc demo up down purge plant clean
+.PHONY: help setup fmt lint types arch check test storm storm-cdc bench-engine bench-cdc demo up down purge plant clean
 SHELL := /bin/sh
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
@@ -40,6 +40,9 @@ test: setup ## set up what the tests need and run them all
 
 storm: setup ## crash the engine at random for a while: make storm SEED=1 SECONDS=600
 	@PYTHONPATH=.:deploy/local $(BIN)/python -m tests.storm --seed $(or $(SEED),1) --seconds $(or $(SECONDS),600)
+
+storm-cdc: setup ## kill the PostgreSQL source 100 times: make storm-cdc SEED=1 KILLS=100 ROWS=200000
+	@PYTHONPATH=.:deploy/local $(BIN)/python -m tests.storm.cdc --seed $(or $(SEED),1) --kills $(or $(KILLS),100) --rows $(or $(ROWS),200000)
 
 bench-engine: setup ## our engine beside Kafka Streams, Quix Streams and stock Faust, 20 minutes
 	@$(BIN)/python -m tests.bench $(BENCH)
