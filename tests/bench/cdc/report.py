@@ -137,11 +137,8 @@ def _limits(title: str, limits: Sequence[Limit]) -> list[str]:
     rate = middle(each.rate for each in limits)
     cpu = middle(each.cpu_per_million for each in limits)
     server = middle(each.server_per_million for each in limits)
-    return [
-        f"The limit, {title}: {rate:,.0f} rows/s, CPU s per million {cpu:.1f}, of the server "
-        f"{server:.1f}.",
-        "",
-    ]
+    figures = f"{rate:,.0f} rows/s, CPU s per million {cpu:.1f}, of the server {server:.1f}"
+    return [f"The limit, {title}: {figures}.", ""]
 
 
 def _plain(runs: dict[str, list[Result]]) -> dict[str, list[dict[str, object]]]:
