@@ -11,7 +11,7 @@ from tests.storm.cdc.run import POINTS, SNAPSHOT_POINT, Plan, run_storm
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from localstack import Addresses, Stack
+    from localstack import Stack
 
 pytestmark = [pytest.mark.urs("M4.4"), pytest.mark.timeout(600)]
 
@@ -40,9 +40,8 @@ COUNTERS = (
 )
 
 
-def test_ten_deaths_lose_and_double_nothing(
-    tmp_path: Path, stack: Stack, database: Addresses, broker: str, registry: str
-) -> None:
+@pytest.mark.usefixtures("database", "broker", "registry")
+def test_ten_deaths_lose_and_double_nothing(tmp_path: Path, stack: Stack) -> None:
     plan = Plan(seed=7, kills=len(DEATHS), rows=6_000, points=DEATHS, disturb=0)
     line = run_storm(plan, tmp_path, stack)
     assert {name: line[name] for name in COUNTERS} == dict.fromkeys(COUNTERS, 0)
