@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import pq
 from psycopg.rows import dict_row
 
 from connectors.sources.postgres.database.failures import of_psycopg, refused_connection
@@ -47,11 +48,13 @@ where t.typtype in ('e', 'd', 'c', 'r', 'm') or t.typcategory = 'A' or t.oid >= 
 """
 
 _FACTS = """
-select a.attname, a.attnotnull, coalesce(a.attnum = any(i.indkey), false) as in_key
+select a.attname, a.attnotnull, array_position(i.indkey::int2[], a.attnum) as place,
+       case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end as default_sql
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 left join pg_index i on i.indrelid = c.oid and i.indisprimary
+left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
 where n.nspname = %s and c.relname = %s
 """
 
@@ -159,6 +162,24 @@ class Catalog:
         rows = self.rows(query, *parameters)
         return next(iter(rows[0].values())) if rows else None
 
+    def text_of(self, oid: int, value: bytes) -> bytes:
+        """The text of a value that is given in its type's binary form.
+
+        Raises:
+            ValueError: The server does not take it for a value of the type.
+            Transient: The connection broke.
+        """
+        try:
+            result = self._connection.pgconn.exec_params(
+                b"select $1", [value], param_types=[oid], param_formats=[1]
+            )
+        except psycopg.Error as error:
+            raise of_psycopg(error, f"asking {self._where} for the text of a value") from error
+        found = result.get_value(0, 0) if result.status == pq.ExecStatus.TUPLES_OK else None
+        if found is None:
+            raise ValueError(f"type {oid}: {result.error_message.decode(errors='replace')}")
+        return found
+
     def types(self) -> Mapping[int, TypeFacts]:
         """All types whose meaning is not fixed by their number."""
         return {
@@ -178,11 +199,14 @@ class Catalog:
         }
 
     def facts(self, schema: str, table: str) -> TableFacts:
-        """Primary key and not-null columns of a table as it is now."""
+        """Primary key, not-null columns and defaults of a table as it is now."""
         rows = self.rows(_FACTS, schema, table)
+        keyed = [row for row in rows if row["place"] is not None]
         return TableFacts(
-            primary_key=frozenset(row["attname"] for row in rows if row["in_key"]),
+            primary_key=frozenset(row["attname"] for row in keyed),
+            key_order={row["attname"]: row["place"] for row in keyed},
             not_null=frozenset(row["attname"] for row in rows if row["attnotnull"]),
+            defaults={row["attname"]: row["default_sql"] for row in rows if row["default_sql"]},
         )
 
     def published(self, publication: str) -> list[Published]:

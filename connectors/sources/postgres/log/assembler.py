@@ -52,7 +52,7 @@ class Assembler:
         self.origin = origin
         self._tables = tables
         self._middle = middle
-        self._writer = RowWriter(settings.record_bytes)
+        self._writer = RowWriter(settings.record_bytes, tombstones=settings.form.tombstones)
         self._beside = Beside(settings, tables.topics, origin)
         self._open: OpenTransaction | None = None
         self._done: deque[Change] = deque()

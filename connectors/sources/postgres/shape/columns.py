@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.sources.encoding import primitives as avro
 from connectors.sources.postgres.shape import envelope
-from connectors.sources.postgres.shape.types import CELL_NULL, CELL_STRING
+from connectors.sources.postgres.shape.dialect.defaults import NO_DEFAULT
+from connectors.sources.postgres.shape.dialect.modes import base64_text
+from connectors.sources.postgres.shape.wire import CELL_NULL, CELL_STRING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from connectors.sources.postgres.shape.types import WireType
+    from connectors.sources.postgres.form import RecordForm
     from connectors.sources.postgres.shape.values import Encode
-
-PLACEHOLDER = b"__debezium_unavailable_value"
-"""What Debezium writes for a large value that did not change."""
+    from connectors.sources.postgres.shape.wire import WireType
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Column:
         cell_body: The transaction record's cell has the same body.
         cell_some: The cell's name and branch, before a body.
         cell_nothing: The cell's name and null.
+        default: The default that the schema holds, or `NO_DEFAULT`; null then comes second.
+        left_out: The column has no part in the raw record; its bodies are empty.
     """
 
     name: str
@@ -50,15 +52,34 @@ class Column:
     cell_body: bool
     cell_some: bytes
     cell_nothing: bytes
+    default: Any = NO_DEFAULT
+    left_out: bool = False
 
 
-def planned(name: str, wire: WireType, *, nullable: bool, mirror: bool) -> Column:
-    """Plan a column."""
+def planned(
+    name: str,
+    wire: WireType,
+    *,
+    nullable: bool,
+    mirror: RecordForm | None,
+    default: Any = NO_DEFAULT,
+) -> Column:
+    """Plan a column.
+
+    Args:
+        name: The column.
+        wire: How its type travels.
+        nullable: It may be null.
+        mirror: The form of a source that does exactly as Debezium, else None.
+        default: The default that the schema holds, or `NO_DEFAULT`.
+    """
     entry = avro.string(name)
-    holder = wire.schema if isinstance(wire.schema, str) else wire.schema["type"]
-    placeholder = avro.raw(PLACEHOLDER) if holder in ("string", "bytes") else wire.zero
-    some = avro.SOME if nullable else b""
-    nothing = avro.NULL if nullable else wire.zero
+    some, nothing = b"", wire.zero
+    if nullable and not wire.left_out:
+        # A union's default is of its first branch.
+        null_first = default is NO_DEFAULT or default is None
+        some, nothing = (avro.SOME, avro.NULL) if null_first else (avro.NULL, avro.SOME)
+    unchanged = nothing if mirror is None else _placeholder(wire, mirror, some, nothing)
     return Column(
         name=name,
         field=envelope.field_name(name),
@@ -68,18 +89,38 @@ def planned(name: str, wire: WireType, *, nullable: bool, mirror: bool) -> Colum
         zero=wire.zero,
         some=some,
         nothing=nothing,
-        unchanged=some + placeholder if mirror else nothing,
+        unchanged=unchanged,
         cell_body=bool(wire.cell),
         cell_some=entry + (wire.cell or CELL_STRING),
         cell_nothing=entry + CELL_NULL,
+        default=default,
+        left_out=wire.left_out,
     )
+
+
+def _placeholder(wire: WireType, form: RecordForm, some: bytes, nothing: bytes) -> bytes:
+    """What stands for an unchanged large value where no list of names does."""
+    if wire.left_out:
+        return b""
+    holder = wire.schema if isinstance(wire.schema, str) else wire.schema["type"]
+    if wire.encode is base64_text:
+        return nothing
+    if holder in ("string", "bytes"):
+        return some + avro.string(form.placeholder)
+    return some + wire.zero
 
 
 def member(column: Column) -> dict[str, Any]:
     """A column as a field of the row's schema."""
-    if not column.nullable:
-        return {"name": column.field, "type": column.schema}
-    return {"name": column.field, "type": ["null", column.schema], "default": None}
+    if column.default is NO_DEFAULT:
+        if not column.nullable:
+            return {"name": column.field, "type": column.schema}
+        return {"name": column.field, "type": ["null", column.schema], "default": None}
+    schema = column.schema if isinstance(column.schema, dict) else {"type": column.schema}
+    kind: Any = {**schema, "connect.default": column.default}
+    if column.nullable:
+        kind = [kind, "null"]
+    return {"name": column.field, "type": kind, "default": column.default}
 
 
 def named_once(fields: Iterable[dict[str, Any]]) -> Sequence[dict[str, Any]]:

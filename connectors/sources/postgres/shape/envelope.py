@@ -112,8 +112,11 @@ def value_schema(topic: str, fields: Sequence[dict[str, Any]], *, mirror: bool) 
     Args:
         topic: The raw topic.
         fields: The row's fields.
-        mirror: Exactly as Debezium; else a last field `unavailable` names the columns whose
-            value the record does not hold.
+        mirror: Exactly as Debezium; else two last fields: `unavailable` names the columns whose
+            unchanged large value the log does not repeat, and `texts` holds, by
+            `before.<column>` or `after.<column>`, the text of values that have no form in
+            their field's type, which is null then (NaN of a decimal, infinity of a date,
+            arrays of more dimensions).
     """
     space = namespace(topic)
     row = {
@@ -134,7 +137,9 @@ def value_schema(topic: str, fields: Sequence[dict[str, Any]], *, mirror: bool) 
     ]
     if not mirror:
         absent = {"type": "array", "items": "string"}
+        texts = {"type": "map", "values": "string"}
         members.append({"name": "unavailable", "type": ["null", absent], "default": None})
+        members.append({"name": "texts", "type": ["null", texts], "default": None})
     return {
         "type": "record",
         "name": "Envelope",
@@ -207,6 +212,11 @@ class SourceBlock:
                 avro.SOME,
             )
         )
+
+    @property
+    def pieces(self) -> tuple[bytes, bytes]:
+        """What stands before the sequence, and between it and the row's place in the log."""
+        return self._head, self._middle
 
     def encode(self, sequence: bytes, lsn: int) -> bytes:
         """The whole block for one row.

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from connectors.sources.encoding import primitives as avro
 from connectors.sources.postgres.log.pgoutput import UNCHANGED
 from connectors.sources.postgres.shape import envelope
 from connectors.sources.postgres.shape.columns import Column, member, named_once, planned
+from connectors.sources.postgres.shape.dialect.defaults import schema_default
 from connectors.sources.postgres.shape.temporal import NoWireForm
-from connectors.sources.postgres.shape.types import TypeFacts, wire_type
+from connectors.sources.postgres.shape.types import DEFAULT_FORM, TypeFacts, wire_type
 from streams.errors import Misconfigured, Poison
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from connectors.sources.postgres.log.pgoutput import Cells, Relation
+    from connectors.sources.postgres.form import RecordForm
+    from connectors.sources.postgres.log.pgoutput import Cells, Relation, RelationColumn
 
 _DATA_FAULTS = (ValueError, OverflowError, IndexError, KeyError, struct.error)
 
@@ -28,12 +30,16 @@ class TableFacts:
 
     Attributes:
         primary_key: Columns of the primary key.
+        key_order: Place of each of them in the key.
         not_null: Columns that are declared not null.
+        defaults: Defaults of columns as SQL.
         override: Columns of the key that the operator chose instead; empty for the table's own.
     """
 
     primary_key: frozenset[str] = frozenset()
+    key_order: Mapping[str, int] = field(default_factory=dict)
     not_null: frozenset[str] = frozenset()
+    defaults: Mapping[str, str] = field(default_factory=dict)
     override: tuple[str, ...] = ()
 
 
@@ -45,13 +51,13 @@ class Row:
         value: Avro body of the raw topic's `Value`.
         cells: Map entries of the transaction record, one per column that has a value there.
         absent: Columns whose unchanged large value the log does not repeat.
-        formless: Columns whose value has no form on the raw topic.
+        texts: The text of values that have no form on the raw topic, by column.
     """
 
     value: bytes
     cells: list[bytes]
     absent: list[str]
-    formless: list[str]
+    texts: dict[str, bytes]
 
 
 class TablePlan:
@@ -62,7 +68,8 @@ class TablePlan:
         facts: What the catalogue adds.
         types: Types that are not built in.
         topic: The raw topic.
-        mirror: Do exactly as Debezium (nullability, placeholders, no `unavailable` field).
+        mirror: Do exactly as Debezium (nullability, placeholders, defaults, no fields of ours).
+        form: The modes of the source.
 
     Raises:
         Misconfigured: Two columns have one Avro name.
@@ -76,6 +83,7 @@ class TablePlan:
         topic: str,
         *,
         mirror: bool = False,
+        form: RecordForm = DEFAULT_FORM,
     ) -> None:
         self.relation = relation
         self.topic = topic
@@ -85,36 +93,57 @@ class TablePlan:
         # is always a compatible change of the schema.
         required = keys | facts.not_null if mirror else keys
         self._columns = tuple(
-            planned(
-                column.name,
-                wire_type(column.oid, column.typmod, types, mirror=mirror),
-                nullable=column.name not in required,
-                mirror=mirror,
-            )
+            self._planned(column, facts, types, form, nullable=column.name not in required)
             for column in relation.columns
         )
         self._refuse_collisions()
         self._key = tuple(
-            index for index, column in enumerate(relation.columns) if column.name in keys
+            index
+            for index, column in enumerate(self._columns)
+            if column.name in keys and not column.left_out
         )
+        if mirror:
+            order = facts.key_order
+            self._key = tuple(
+                sorted(self._key, key=lambda index: order.get(self._columns[index].name, index))
+            )
         self.table_bytes = avro.string(relation.schema) + avro.string(relation.table)
+
+    def _planned(
+        self,
+        column: RelationColumn,
+        facts: TableFacts,
+        types: Mapping[int, TypeFacts],
+        form: RecordForm,
+        *,
+        nullable: bool,
+    ) -> Column:
+        wire = wire_type(column.oid, column.typmod, types, mirror=self.mirror, form=form)
+        if not self.mirror:
+            return planned(column.name, wire, nullable=nullable, mirror=None)
+        made = types.get(column.oid)
+        kind = "" if made is None else made.kind
+        default = schema_default(facts.defaults.get(column.name), column.oid, kind, wire)
+        return planned(column.name, wire, nullable=nullable, mirror=form, default=default)
 
     @property
     def key_schema(self) -> dict[str, Any] | None:
         """Schema of the raw topic's keys; None for a table without a key."""
         if not self._key:
             return None
-        fields = [
-            {"name": self._columns[index].field, "type": self._columns[index].schema}
-            for index in self._key
-        ]
+        fields = [member(replace(self._columns[index], nullable=False)) for index in self._key]
         return envelope.key_schema(self.topic, named_once(fields))
 
     @property
     def value_schema(self) -> dict[str, Any]:
         """Schema of the raw topic's values."""
-        fields = [member(column) for column in self._columns]
+        fields = [member(column) for column in self._columns if not column.left_out]
         return envelope.value_schema(self.topic, named_once(fields), mirror=self.mirror)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns' plans, in the relation's order."""
+        return self._columns
 
     @property
     def key_indexes(self) -> tuple[int, ...]:
@@ -152,7 +181,7 @@ class TablePlan:
         """
         values: list[bytes] = []
         entries: list[bytes] = []
-        row = Row(b"", entries, [], [])
+        row = Row(b"", entries, [], {})
         if len(cells) != len(self._columns):
             raise self._poison("?", f"{len(cells)} values for {len(self._columns)} columns")
         for column, raw in zip(self._columns, cells, strict=True):
@@ -176,11 +205,11 @@ class TablePlan:
         return row
 
     def _formless(self, column: Column, raw: bytes, row: Row) -> bytes:
-        """Send no value on the raw topic and say so; the transaction record has the text."""
+        """Send null on the raw topic, and the text beside the row."""
         if not column.nullable and not self.mirror:
             raise self._poison(column.name, f"{raw[:80]!r} has no form in a key")
         row.cells.append(column.cell_some + avro.raw(raw))
-        row.formless.append(column.name)
+        row.texts[column.name] = raw
         return column.nothing
 
     def _encode(self, column: Column, raw: bytes) -> bytes:
@@ -201,6 +230,8 @@ class TablePlan:
     def _refuse_collisions(self) -> None:
         seen: dict[str, str] = {}
         for column in self._columns:
+            if column.left_out:
+                continue
             other = seen.setdefault(column.field, column.name)
             if other != column.name:
                 raise Misconfigured(

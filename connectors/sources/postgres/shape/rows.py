@@ -14,7 +14,7 @@ from streams.errors import Poison
 
 if TYPE_CHECKING:
     from connectors.sources.postgres.log.pgoutput import Cells
-    from connectors.sources.postgres.shape.plan import Row
+    from connectors.sources.postgres.shape.plan import Row, TablePlan
     from connectors.sources.postgres.shape.tables import Table
 
 OP_CREATE, OP_UPDATE, OP_DELETE = avro.string("c"), avro.string("u"), avro.string("d")
@@ -60,10 +60,12 @@ class RowWriter:
 
     Args:
         record_bytes: Most bytes of one record.
+        tombstones: A delete is followed by a record without a value.
     """
 
-    def __init__(self, record_bytes: int) -> None:
+    def __init__(self, record_bytes: int, *, tombstones: bool = True) -> None:
         self._limit = record_bytes
+        self._tombstones = tombstones
 
     def insert(self, table: Table, place: Place, new: Cells, block: bytes) -> Carried:
         """Carry an insert."""
@@ -77,7 +79,7 @@ class RowWriter:
         plan = table.plan
         row = plan.row(new)
         key, key_map = plan.key(new)
-        tail = self._tail(place, block, op, row, mirror=plan.mirror)
+        tail = _tail(plan, place, block, op, row)
         value = b"%b\x00\x02%b%b" % (table.value_frame, row.value, tail)
         framed = None if key is None else table.key_frame + key
         change = change_body(place.ordinal, _head(table, op), key_map, None, row.cells, row.absent)
@@ -95,16 +97,17 @@ class RowWriter:
             new = [was if cell is UNCHANGED else cell for cell, was in zip(new, old, strict=True)]
         row = plan.row(new)
         key, key_map = plan.key(new)
-        before, entries = self._old_image(table, mark, old)
+        was, entries = _old_image(table, mark, old)
         change = change_body(
             place.ordinal, _head(table, OP_UPDATE), key_map, entries, row.cells, row.absent
         )
         old_key = None if old is None else plan.key(old)[0]
         if old_key is not None and old_key != key:
-            records = self._moved(table, place, (old_key, before), (key, row), blocks)
+            records = self._moved(table, place, (old_key, was), (key, row), blocks)
         else:
-            image = before if mark == WHOLE_OLD_ROW else avro.NULL
-            tail = self._tail(place, blocks.next(), OP_UPDATE, row, mirror=plan.mirror)
+            shown = was if mark == WHOLE_OLD_ROW else None
+            image = _image(shown)
+            tail = _tail(plan, place, blocks.next(), OP_UPDATE, row, shown)
             value = b"%b%b\x02%b%b" % (table.value_frame, image, row.value, tail)
             framed = None if key is None else table.key_frame + key
             records = [RawRecord(plan.topic, framed, value, _headers(place.event_id))]
@@ -114,19 +117,19 @@ class RowWriter:
         self,
         table: Table,
         place: Place,
-        gone: tuple[bytes, bytes],
+        gone: tuple[bytes, Row | None],
         come: tuple[bytes | None, Row],
         blocks: Blocks,
     ) -> list[RawRecord]:
         plan, frame = table.plan, table.key_frame
-        old_key, before = frame + gone[0], gone[1]
+        old_key = frame + gone[0]
         new_key, row = frame + (come[0] or b""), come[1]
         removal = Place(place.ordinal, f"{place.event_id}:d", place.source, place.clock)
-        deleted = self._deletion(table, removal, old_key, before, blocks.next())
+        deleted = self._deletion(table, removal, old_key, gone[1], blocks.next())
         deleted[0] = RawRecord(
             plan.topic, old_key, deleted[0].value, [*deleted[0].headers, (NEW_KEY, new_key)]
         )
-        tail = self._tail(place, blocks.next(), OP_CREATE, row, mirror=plan.mirror)
+        tail = _tail(plan, place, blocks.next(), OP_CREATE, row)
         value = b"%b\x00\x02%b%b" % (table.value_frame, row.value, tail)
         headers = [*_headers(place.event_id), (OLD_KEY, old_key)]
         return [*deleted, RawRecord(plan.topic, new_key, value, headers)]
@@ -134,55 +137,32 @@ class RowWriter:
     def delete(self, table: Table, place: Place, mark: int, old: Cells, block: bytes) -> Carried:
         """Carry a delete, with a tombstone behind it."""
         key, key_map = table.plan.key(old)
-        before, entries = self._old_image(table, mark, old)
+        was, entries = _old_image(table, mark, old)
         change = change_body(place.ordinal, _head(table, OP_DELETE), key_map, entries, None)
         framed = None if key is None else table.key_frame + key
-        records = self._deletion(table, place, framed, before, block)
+        records = self._deletion(table, place, framed, was, block)
         return self._checked(Carried(change, records), place)
 
     def _deletion(
-        self, table: Table, place: Place, key: bytes | None, before: bytes, block: bytes
+        self, table: Table, place: Place, key: bytes | None, was: Row | None, block: bytes
     ) -> list[RawRecord]:
         plan = table.plan
-        tail = self._tail(place, block, OP_DELETE, None, mirror=plan.mirror)
-        value = b"%b%b\x00%b" % (table.value_frame, before, tail)
+        tail = _tail(plan, place, block, OP_DELETE, None, was)
+        value = b"%b%b\x00%b" % (table.value_frame, _image(was), tail)
         headers = _headers(place.event_id)
         records = [RawRecord(plan.topic, key, value, headers)]
-        if key is not None:
+        if key is not None and self._tombstones:
             records.append(RawRecord(plan.topic, key, None, headers))
         return records
 
     def truncate(self, table: Table, place: Place, block: bytes) -> Carried:
         """Carry a truncate: one copy for every partition, without a key."""
         plan = table.plan
-        tail = self._tail(place, block, OP_TRUNCATE, None, mirror=plan.mirror)
+        tail = _tail(plan, place, block, OP_TRUNCATE, None)
         value = b"%b\x00\x00%b" % (table.value_frame, tail)
         change = change_body(place.ordinal, _head(table, OP_TRUNCATE), avro.NULL, None, None)
         record = RawRecord(plan.topic, None, value, _headers(place.event_id), EVERYWHERE)
         return Carried(change, [record])
-
-    def _old_image(
-        self, table: Table, mark: int, old: Cells | None
-    ) -> tuple[bytes, list[bytes] | None]:
-        """The raw record's `before`, and the entries of the transaction record's."""
-        if old is None:
-            return avro.NULL, None
-        row = table.plan.row(old)
-        if mark == WHOLE_OLD_ROW:
-            return avro.SOME + row.value, row.cells
-        # Of a key image only the key's columns are known; the others are not null, but absent.
-        return avro.SOME + row.value, [row.cells[index] for index in table.plan.key_indexes]
-
-    def _tail(
-        self, place: Place, block: bytes, op: bytes, row: Row | None, *, mirror: bool
-    ) -> bytes:
-        tail = b"%b%b%b%b" % (place.source, block, op, place.clock)
-        if mirror:
-            return tail
-        if row is None or not (row.absent or row.formless):
-            return tail + avro.NULL
-        names = [avro.string(name) for name in (*row.absent, *row.formless)]
-        return tail + avro.SOME + avro.array(names)
 
     def _checked(self, carried: Carried, place: Place) -> Carried:
         largest = max(len(carried.change), *(len(each.value or b"") for each in carried.records))
@@ -215,6 +195,11 @@ class Blocks:
         self.total = total
         self.tables = tables
 
+    @property
+    def transaction(self) -> bytes:
+        """The transaction's id, encoded."""
+        return self._transaction
+
     def of(self, table: str) -> Blocks:
         """Count the next events for a table."""
         self.current = table
@@ -225,6 +210,44 @@ class Blocks:
         self.total += 1
         count = self.tables[self.current] = self.tables.get(self.current, 0) + 1
         return b"\x02%b%b%b" % (self._transaction, avro.long(self.total), avro.long(count))
+
+
+def _old_image(table: Table, mark: int, old: Cells | None) -> tuple[Row | None, list[bytes] | None]:
+    """The row of the raw record's `before`, and the entries of the transaction record's."""
+    if old is None:
+        return None, None
+    row = table.plan.row(old)
+    if mark == WHOLE_OLD_ROW:
+        return row, row.cells
+    # Of a key image only the key's columns are known; the others are not null, but absent.
+    return row, [row.cells[index] for index in table.plan.key_indexes]
+
+
+def _image(row: Row | None) -> bytes:
+    return avro.NULL if row is None else avro.SOME + row.value
+
+
+def _tail(
+    plan: TablePlan,
+    place: Place,
+    block: bytes,
+    op: bytes,
+    after: Row | None,
+    before: Row | None = None,
+) -> bytes:
+    """What follows the images: source, transaction, op, times, and what the images do not hold."""
+    tail = b"%b%b%b%b" % (place.source, block, op, place.clock)
+    if plan.mirror:
+        return tail
+    absent = after.absent if after is not None else ()
+    texts = [
+        avro.string(f"{image}.{name}") + avro.raw(text)
+        for image, row in (("before", before), ("after", after))
+        if row is not None
+        for name, text in row.texts.items()
+    ]
+    names = avro.SOME + avro.array([avro.string(name) for name in absent]) if absent else avro.NULL
+    return tail + names + (avro.SOME + avro.array(texts) if texts else avro.NULL)
 
 
 def _head(table: Table, op: bytes) -> bytes:

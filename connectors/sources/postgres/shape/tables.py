@@ -6,16 +6,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from connectors.base import ShapeColumn, TableShape
+from connectors.sources.postgres.binary.texts import renderers
+from connectors.sources.postgres.generated.encoder import encoder_of
 from connectors.sources.postgres.selection import mask_of
 from connectors.sources.postgres.shape.envelope import topic_part
 from connectors.sources.postgres.shape.plan import TablePlan
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from connectors.base import TableTopics
+    from connectors.sources.postgres.binary.scalars import Render
     from connectors.sources.postgres.database.catalog import Catalog
+    from connectors.sources.postgres.generated.encoder import Encoder
     from connectors.sources.postgres.log.pgoutput import Relation
     from connectors.sources.postgres.selection import Mask
     from connectors.sources.postgres.settings import PostgresSettings
@@ -37,6 +41,8 @@ class Table:
         value_frame: What stands before each value.
         mask: What the field policy does to its rows; None if all of it passes.
         shape: Its shape behind the field policy; None where nobody asks for it.
+        renders: Per column of the log: from a value's binary form to the server's text.
+        encoder: Encodes rows in binary form; None if they must go over their text.
     """
 
     plan: TablePlan
@@ -45,6 +51,8 @@ class Table:
     value_frame: bytes
     mask: Mask | None = None
     shape: TableShape | None = None
+    renders: Sequence[Render] = ()
+    encoder: Encoder | None = None
 
     @property
     def relation(self) -> Relation:
@@ -98,10 +106,14 @@ class Tables:
             types,
             topic,
             mirror=self._settings.compat == "debezium",
+            form=self._settings.form,
         )
         shape = self._shape(plan.relation)
         frames = self.topics.bind(topic, plan.key_schema, plan.value_schema, shape)
-        table = Table(plan, name, *frames, mask, shape)
+        renders = renderers(relation, types, self._catalog.text_of)
+        table = Table(plan, name, *frames, mask, shape, renders)
+        encoder = encoder_of(table, types, tombstones=self._settings.form.tombstones)
+        table = replace(table, encoder=encoder)
         self._by_oid[relation.oid] = table
         return table
 

@@ -5,22 +5,24 @@ A type that is not listed travels as its text form; nothing is dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from connectors.sources.postgres.form import RecordForm
 from connectors.sources.postgres.shape import values
+from connectors.sources.postgres.shape.dialect import lossy, modes
+from connectors.sources.postgres.shape.wire import (
+    CELL_BOOLEAN,
+    CELL_BYTES,
+    CELL_LONG,
+    CELL_STRING,
+    WireType,
+    decimal_type,
+    named,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from connectors.sources.postgres.shape.values import Encode
-
-# The branches of a transaction record's cell: null, boolean, long, string, bytes.
-CELL_NULL = b"\x00"
-CELL_BOOLEAN = b"\x02"
-CELL_LONG = b"\x04"
-CELL_STRING = b"\x06"
-CELL_BYTES = b"\x08"
 
 NUMERIC, MONEY, BIT, VARBIT = 1700, 790, 1560, 1562
 TIME, TIMESTAMP, TIMESTAMPTZ = 1083, 1114, 1184
@@ -57,44 +59,6 @@ class TypeFacts:
     subtype: int = 0
     fields: tuple[int, ...] = ()
     send: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WireType:
-    """A column's type on the raw topic.
-
-    Attributes:
-        schema: The Avro type.
-        encode: From the server's text form to the Avro body.
-        cell: The branch of a transaction record's cell that has the same body, or empty: then
-            the cell is the server's text.
-        zero: The body that stands for "no value" where the schema allows no null.
-    """
-
-    schema: Any
-    encode: Encode
-    cell: bytes = b""
-    zero: bytes = field(default=b"\x00")
-
-
-def _named(base: str, name: str, **more: Any) -> dict[str, Any]:
-    return {"type": base, "connect.version": 1, **more, "connect.name": name}
-
-
-def _decimal(precision: int, scale: int, encode: Encode, *, declared: bool = True) -> WireType:
-    parameters = {"scale": str(scale)}
-    if declared:
-        parameters["connect.decimal.precision"] = str(precision)
-    schema = {
-        "type": "bytes",
-        "scale": scale,
-        "precision": precision,
-        "connect.version": 1,
-        "connect.parameters": parameters,
-        "connect.name": "org.apache.kafka.connect.data.Decimal",
-        "logicalType": "decimal",
-    }
-    return WireType(schema, encode, zero=b"\x02\x00")
 
 
 _STRING = WireType("string", values.text, CELL_STRING)
@@ -139,18 +103,18 @@ _FIXED: dict[int, WireType] = {
     21: WireType({"type": "int", "connect.type": "int16"}, values.integer, CELL_LONG),
     23: WireType("int", values.integer, CELL_LONG),
     26: WireType("long", values.long, CELL_LONG),
-    114: WireType(_named("string", f"{_DATA}.Json"), values.text, CELL_STRING),
-    142: WireType(_named("string", f"{_DATA}.Xml"), values.text, CELL_STRING),
+    114: WireType(named("string", f"{_DATA}.Json"), values.text, CELL_STRING),
+    142: WireType(named("string", f"{_DATA}.Xml"), values.text, CELL_STRING),
     600: _POINT,
     700: WireType("float", values.float32, zero=bytes(4)),
     701: WireType("double", values.float64, zero=bytes(8)),
-    MONEY: _decimal(MONEY_PRECISION, 2, values.money, declared=False),
-    1082: WireType(_named("int", f"{_CLOCK}.Date"), values.date),
-    1186: WireType(_named("long", f"{_CLOCK}.MicroDuration"), values.interval),
-    1266: WireType(_named("string", f"{_CLOCK}.ZonedTime"), values.zoned_time),
-    2950: WireType(_named("string", f"{_DATA}.Uuid"), values.text, CELL_STRING),
-    3614: WireType(_named("string", f"{_DATA}.Tsvector"), values.text, CELL_STRING),
-    3802: WireType(_named("string", f"{_DATA}.Json"), values.text, CELL_STRING),
+    MONEY: decimal_type(MONEY_PRECISION, 2, values.money, declared=False),
+    1082: WireType(named("int", f"{_CLOCK}.Date"), values.date),
+    1186: WireType(named("long", f"{_CLOCK}.MicroDuration"), values.interval),
+    1266: WireType(named("string", f"{_CLOCK}.ZonedTime"), values.zoned_time),
+    2950: WireType(named("string", f"{_DATA}.Uuid"), values.text, CELL_STRING),
+    3614: WireType(named("string", f"{_DATA}.Tsvector"), values.text, CELL_STRING),
+    3802: WireType(named("string", f"{_DATA}.Json"), values.text, CELL_STRING),
 }
 
 
@@ -161,31 +125,31 @@ def _numeric(typmod: int) -> WireType:
     precision, scale = packed >> 16 & 0xFFFF, ((packed & 0x7FF) ^ 0x400) - 0x400
     if not 0 <= scale <= precision:
         return _FREE_DECIMAL  # Avro's decimal has no such scale
-    return _decimal(precision, scale, values.decimal(scale))
+    return decimal_type(precision, scale, values.decimal(scale))
 
 
 def _time(typmod: int) -> WireType:
     if 0 <= typmod <= 3:
-        return WireType(_named("int", f"{_CLOCK}.Time"), values.time_millis)
-    return WireType(_named("long", f"{_CLOCK}.MicroTime"), values.time_micros)
+        return WireType(named("int", f"{_CLOCK}.Time"), values.time_millis)
+    return WireType(named("long", f"{_CLOCK}.MicroTime"), values.time_micros)
 
 
 def _timestamp(typmod: int) -> WireType:
     if 0 <= typmod <= 3:
-        return WireType(_named("long", f"{_CLOCK}.Timestamp"), values.timestamp_millis)
-    return WireType(_named("long", f"{_CLOCK}.MicroTimestamp"), values.timestamp_micros)
+        return WireType(named("long", f"{_CLOCK}.Timestamp"), values.timestamp_millis)
+    return WireType(named("long", f"{_CLOCK}.MicroTimestamp"), values.timestamp_micros)
 
 
 def _timestamptz(typmod: int) -> WireType:
     precision = typmod if typmod >= 0 else FULL_PRECISION
-    schema = _named("string", f"{_CLOCK}.ZonedTimestamp")
+    schema = named("string", f"{_CLOCK}.ZonedTimestamp")
     return WireType(schema, values.zoned_timestamp(precision))
 
 
 def _bits(typmod: int) -> WireType:
     length = typmod if typmod >= 0 else UNLIMITED_BITS
     parameters = {"connect.parameters": {"length": str(length)}}
-    return WireType(_named("bytes", f"{_DATA}.Bits", **parameters), values.bits)
+    return WireType(named("bytes", f"{_DATA}.Bits", **parameters), values.bits)
 
 
 def _bit(typmod: int) -> WireType:
@@ -202,8 +166,16 @@ _BY_MODIFIER: dict[int, Callable[[int], WireType]] = {
 }
 
 
+DEFAULT_FORM = RecordForm()
+
+
 def wire_type(
-    oid: int, typmod: int, types: Mapping[int, TypeFacts], *, mirror: bool = False
+    oid: int,
+    typmod: int,
+    types: Mapping[int, TypeFacts],
+    *,
+    mirror: bool = False,
+    form: RecordForm = DEFAULT_FORM,
 ) -> WireType:
     """Choose how a column's type travels.
 
@@ -212,40 +184,67 @@ def wire_type(
         typmod: The column's type modifier.
         types: What the catalogue says about types that are not built in.
         mirror: Do exactly as Debezium, also where that loses values.
+        form: The modes of the source.
     """
+    found = None if form.plain else modes.changed(oid, typmod, form, mirror=mirror)
+    if found is None:
+        found = _built_in(oid, typmod)
+    if found is not None:
+        return lossy.built_in(oid, typmod, found, form) if mirror else found
+    if mirror and lossy.is_text(oid):
+        return _STRING
+    facts = types.get(oid)
+    found = None if facts is None else _made(facts, typmod, types, mirror=mirror, form=form)
+    if found is not None:
+        return found
+    return lossy.unknown(form) if mirror else _STRING
+
+
+def _built_in(oid: int, typmod: int) -> WireType | None:
     if oid in _FIXED:
         return _FIXED[oid]
-    if oid in _BY_MODIFIER:
-        return _BY_MODIFIER[oid](typmod)
-    facts = types.get(oid)
-    return _STRING if facts is None else _made(facts, typmod, types, mirror=mirror)
+    return _BY_MODIFIER[oid](typmod) if oid in _BY_MODIFIER else None
 
 
 def _made(
-    facts: TypeFacts, typmod: int, types: Mapping[int, TypeFacts], *, mirror: bool
-) -> WireType:
-    """A type that is made of others; what is not known travels as text."""
+    facts: TypeFacts,
+    typmod: int,
+    types: Mapping[int, TypeFacts],
+    *,
+    mirror: bool,
+    form: RecordForm,
+) -> WireType | None:
+    """A type that is made of others; None for one that travels as text."""
     if facts.kind == "d":
-        return wire_type(facts.base, facts.base_typmod, types, mirror=mirror)
+        return wire_type(facts.base, facts.base_typmod, types, mirror=mirror, form=form)
     if facts.kind == "e":
         return _enum(facts)
-    return _array(facts, typmod, types, mirror=mirror) if facts.element else _STRING
+    if facts.kind == "b" and facts.name == "citext":
+        return _STRING
+    return _array(facts, typmod, types, mirror=mirror, form=form) if facts.element else None
 
 
 def _enum(facts: TypeFacts) -> WireType:
     parameters = {"connect.parameters": {"allowed": ",".join(facts.labels)}}
-    return WireType(_named("string", f"{_DATA}.Enum", **parameters), values.text, CELL_STRING)
+    return WireType(named("string", f"{_DATA}.Enum", **parameters), values.text, CELL_STRING)
 
 
 def _array(
-    facts: TypeFacts, typmod: int, types: Mapping[int, TypeFacts], *, mirror: bool
+    facts: TypeFacts,
+    typmod: int,
+    types: Mapping[int, TypeFacts],
+    *,
+    mirror: bool,
+    form: RecordForm,
 ) -> WireType:
-    element = wire_type(facts.element, typmod, types, mirror=mirror)
+    element = wire_type(facts.element, typmod, types, mirror=mirror, form=form)
     inner = types.get(facts.element)
+    if element.left_out or (mirror and element.unknown):
+        return element
     nullable = not (mirror and inner is not None and inner.kind == "e")
     delimiter = facts.delimiter.encode()
     items = ["null", element.schema] if nullable else element.schema
-    return WireType(
-        {"type": "array", "items": items},
-        values.array_of(element.encode, nullable=nullable, delimiter=delimiter),
-    )
+    encode = values.array_of(element.encode, nullable=nullable, delimiter=delimiter)
+    if mirror:
+        encode = lossy.array(encode, nullable=nullable)
+    return WireType({"type": "array", "items": items}, encode)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from connectors.sources.encoding import primitives as avro
 from connectors.sources.postgres.shape import temporal
@@ -15,7 +16,9 @@ from connectors.sources.postgres.shape.temporal import NoWireForm
 Encode = Callable[[bytes], bytes]
 """From a value's text form to its Avro body."""
 
-_NOT_FINITE = frozenset({b"NaN", b"Infinity", b"-Infinity"})
+LARGEST_SCALE = 1000
+"""The most digits behind the point that a numeric can declare."""
+NOT_FINITE = frozenset({b"NaN", b"Infinity", b"-Infinity"})
 _POINT_HEAD = b"\x01\x01\x00\x00\x00"
 """Well-known binary: little-endian, a point."""
 
@@ -58,28 +61,44 @@ def float64(value: bytes) -> bytes:
 
 def bytea(value: bytes) -> bytes:
     r"""Bytes in `\x…` form."""
+    return avro.raw(bytea_bytes(value))
+
+
+def bytea_bytes(value: bytes) -> bytes:
+    r"""The bytes of a `\x…` form."""
     if not value.startswith(b"\\x"):
         raise ValueError("bytea is not in hex form: the session's bytea_output is wrong")
-    return avro.raw(bytes.fromhex(value[2:].decode("ascii")))
+    return bytes.fromhex(value[2:].decode("ascii"))
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A numeric with a declared scale, as Avro decimal.
+
+    Attributes:
+        scale: Decimal places.
+    """
+
+    scale: int
+
+    def __call__(self, value: bytes) -> bytes:
+        """Encode the text of a value."""
+        if value in NOT_FINITE:
+            raise NoWireForm(value)
+        whole, _, fraction = value.partition(b".")
+        if len(fraction) > self.scale:
+            raise NoWireForm(value)
+        return avro.unscaled(int(whole + fraction.ljust(self.scale, b"0")))
 
 
 def decimal(scale: int) -> Encode:
     """A numeric with a declared scale, as Avro decimal."""
-
-    def encode(value: bytes) -> bytes:
-        if value in _NOT_FINITE:
-            raise NoWireForm(value)
-        whole, _, fraction = value.partition(b".")
-        if len(fraction) > scale:
-            raise NoWireForm(value)
-        return avro.unscaled(int(whole + fraction.ljust(scale, b"0")))
-
-    return encode
+    return Scaled(scale)
 
 
 def free_decimal(value: bytes) -> bytes:
     """A numeric without a declared scale: scale and unscaled value."""
-    if value in _NOT_FINITE:
+    if value in NOT_FINITE:
         raise NoWireForm(value)
     whole, _, fraction = value.partition(b".")
     return avro.long(len(fraction)) + avro.unscaled(int(whole + fraction))
@@ -87,9 +106,14 @@ def free_decimal(value: bytes) -> bytes:
 
 def money(value: bytes) -> bytes:
     """An amount of money with two digits, whatever signs `lc_monetary` puts around it."""
+    return avro.unscaled(money_unscaled(value))
+
+
+def money_unscaled(value: bytes) -> int:
+    """An amount of money in hundredths."""
     digits = bytes(byte for byte in value if byte in b"0123456789")
     negative = b"-" in value or b"(" in value
-    return avro.unscaled(-int(digits) if negative else int(digits))
+    return -int(digits) if negative else int(digits)
 
 
 def date(value: bytes) -> bytes:
@@ -117,9 +141,24 @@ def timestamp_micros(value: bytes) -> bytes:
     return avro.long(temporal.micros(value))
 
 
+@dataclass(frozen=True, slots=True)
+class Zoned:
+    """A timestamp with zone, as ISO 8601 text in UTC.
+
+    Attributes:
+        precision: Digits behind the second.
+    """
+
+    precision: int
+
+    def __call__(self, value: bytes) -> bytes:
+        """Encode the text of a value."""
+        return avro.raw(temporal.zoned_timestamp(value, self.precision))
+
+
 def zoned_timestamp(precision: int) -> Encode:
     """A timestamp with zone, as ISO 8601 text in UTC."""
-    return lambda value: avro.raw(temporal.zoned_timestamp(value, precision))
+    return Zoned(precision)
 
 
 def zoned_time(value: bytes) -> bytes:

@@ -1,0 +1,67 @@
+"""What a column's type is on the raw topic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from connectors.sources.postgres.shape.values import Encode
+
+# The branches of a transaction record's cell: null, boolean, long, string, bytes.
+CELL_NULL = b"\x00"
+CELL_BOOLEAN = b"\x02"
+CELL_LONG = b"\x04"
+CELL_STRING = b"\x06"
+CELL_BYTES = b"\x08"
+
+
+@dataclass(frozen=True, slots=True)
+class WireType:
+    """A column's type on the raw topic.
+
+    Attributes:
+        schema: The Avro type.
+        encode: From the server's text form to the Avro body.
+        cell: The branch of a transaction record's cell that has the same body, or empty: then
+            the cell is the server's text.
+        zero: The body that stands for "no value" where the schema allows no null.
+        left_out: The column has no part in records at all.
+        unknown: It is the bytes of a text whose type nobody knows.
+    """
+
+    schema: Any
+    encode: Encode
+    cell: bytes = b""
+    zero: bytes = field(default=b"\x00")
+    left_out: bool = False
+    unknown: bool = False
+
+
+def named(base: str, name: str, **more: Any) -> dict[str, Any]:
+    """An Avro type with a meaning that Kafka Connect has a name for."""
+    return {"type": base, "connect.version": 1, **more, "connect.name": name}
+
+
+def decimal_type(precision: int, scale: int, encode: Encode, *, declared: bool = True) -> WireType:
+    """A decimal as Kafka Connect means it.
+
+    Args:
+        precision: Digits.
+        scale: Digits behind the point.
+        encode: From the server's text form to the Avro body.
+        declared: The column declares the precision.
+    """
+    parameters: dict[str, str] = {"scale": str(scale)}
+    if declared:
+        parameters["connect.decimal.precision"] = str(precision)
+    schema = {
+        "type": "bytes",
+        "scale": scale,
+        "precision": precision,
+        "connect.version": 1,
+        "connect.parameters": parameters,
+        "connect.name": "org.apache.kafka.connect.data.Decimal",
+        "logicalType": "decimal",
+    }
+    return WireType(schema, encode, zero=b"\x02\x00")
