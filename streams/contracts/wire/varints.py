@@ -28,6 +28,8 @@ def long_bytes(value: int) -> bytes:
     rest = (value << 1) ^ (value >> 63)
     if rest >> LONG_BITS:
         raise ValueError(f"{value} does not fit in 64 bits")
+    if rest >> 14 and not rest >> 21:  # 3 bytes: positions and counts, unrolled
+        return bytes((rest & 127 | 128, rest >> 7 & 127 | 128, rest >> 14))
     if rest >> 49 and not rest >> 56:  # 8 bytes: instants in microseconds, unrolled
         return bytes(
             (

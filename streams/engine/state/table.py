@@ -29,8 +29,9 @@ class StateUnreadable(LotgateError):
 class Table(Generic[S]):
     """States by key.
 
-    Reads go: this record's writes, this cycle's writes, cache, disk. States are immutable, so a
-    state read twice may be the same object.
+    Reads go: this record's writes, memory, disk. Memory holds what the cycle at hand wrote and what
+    was read or written before: a cycle that fails forgets all of it (`reset`), so nothing need tell
+    them apart. States are immutable, so a state read twice may be the same object.
     """
 
     def __init__(self, store: Store[S], codec: Encoding, disk: Disk) -> None:
@@ -45,8 +46,7 @@ class Table(Generic[S]):
         self._limit = store.cache
         self._codec = codec
         self._disk = disk
-        self._cache: dict[bytes, S | None] = {}
-        self._cycle: dict[bytes, S | None] = {}
+        self._memory: dict[bytes, S | None] = {}
         self._record: dict[bytes, S | None] = {}
         self.timers: list[Timer] = []
         self.encode: Callable[[S], bytes] = codec.encoder(store.topic)
@@ -55,17 +55,12 @@ class Table(Generic[S]):
 
     def load(self, key: bytes) -> S | None:
         """The state of a key before the record at hand."""
-        found = self._cycle.get(key, _ABSENT)
-        if found is not _ABSENT:
-            return found
-        found = self._cache.get(key, _ABSENT)
-        if found is not _ABSENT:
-            return found
-        return self._fetch(key)
+        found = self._memory.get(key, _ABSENT)
+        return self._fetch(key) if found is _ABSENT else found
 
     def stage(self, key: bytes, state: S | None) -> None:
         """Make a state the cycle's."""
-        self._cycle[key] = state
+        self._memory[key] = state
 
     # A rule with scope `partition` sees the table as this view.
 
@@ -96,7 +91,7 @@ class Table(Generic[S]):
 
     def keep(self) -> None:
         """Make what the rule wrote the cycle's."""
-        self._cycle.update(self._record)
+        self._memory.update(self._record)
         self.discard()
 
     def discard(self) -> None:
@@ -106,18 +101,15 @@ class Table(Generic[S]):
 
     def committed(self) -> None:
         """The cycle's states are now the stored ones."""
-        self._cache.update(self._cycle)
-        self._cycle.clear()
-        surplus = len(self._cache) - self._limit
+        surplus = len(self._memory) - self._limit
         if surplus > 0:
             # Oldest entries first; an eighth more, so that it is not done every cycle.
-            for key in list(self._cache)[: surplus + self._limit // 8]:
-                del self._cache[key]
+            for key in list(self._memory)[: surplus + self._limit // 8]:
+                del self._memory[key]
 
     def reset(self) -> None:
         """Forget everything that is not on disk."""
-        self._cache.clear()
-        self._cycle.clear()
+        self._memory.clear()
         self.discard()
 
     def _fetch(self, key: bytes) -> S | None:
@@ -135,5 +127,5 @@ class Table(Generic[S]):
                     kept="the state and the record are as they were",
                     advice="start the build that wrote it, or a newer one",
                 ) from failure
-        self._cache[key] = state
+        self._memory[key] = state
         return state
