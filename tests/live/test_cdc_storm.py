@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.storm.cdc.run import POINTS, SNAPSHOT_POINT, Plan, run_storm
+from tests.storm.cdc.field import POINTS, SNAPSHOT_POINT, Plan
+from tests.storm.cdc.run import run_storm
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from connectors.runner.source import SourceHealth, run_source
-from connectors.runner.source_config import SourceConfig
+from connectors.runner.source_config import BatchLimits, SourceConfig
 from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec
 from streams.contracts.registry import ConfluentRegistry
@@ -252,11 +252,14 @@ def until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any
 def _program(order: dict[str, Any]) -> None:
     """Fork a source for each death, so that modules are loaded once."""
     rig = Rig(order["dsn"], order["bootstrap"], order["registry"], order["name"])
+    more = order["more"]
+    if "limits" in more:
+        more["limits"] = BatchLimits(**more["limits"])
     for fault in order["faults"]:
         child = os.fork()
         if child == 0:
             arm("" if fault.startswith("kill") else fault)
-            asyncio.run(run_source(rig.config(**order["more"]), rig.connection, rig.codec))
+            asyncio.run(run_source(rig.config(**more), rig.connection, rig.codec))
             os._exit(0)
         if fault.startswith("kill"):
             time.sleep(float(fault.split()[1]))

@@ -13,7 +13,8 @@ import orjson
 from localstack.layout import REPOSITORY
 
 from tests.parts import temporary_stack
-from tests.storm.cdc.run import Plan, run_storm
+from tests.storm.cdc.field import Plan
+from tests.storm.cdc.run import run_storm
 
 
 def main() -> int:
