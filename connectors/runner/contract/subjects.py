@@ -16,6 +16,8 @@ REFUSALS = frozenset({"incompatible_schema", "schema_refused"})
 """Codes of a registry that answers, and does not take this one schema."""
 PERMITTED = "NONE"
 """The level by which a person lets a subject take what its readers could not follow."""
+TOLD = 2
+"""Reasons that a message spells out."""
 _NUMBERS = frozenset({"int", "long", "float", "double", "bytes"})
 _log = logging.getLogger(__name__)
 
@@ -87,9 +89,11 @@ class Subjects:
         for number, earlier in enumerate(self._registry.versions(subject), 1):
             found = problems(_meant(earlier), new)
             if found:
+                more = f" and {len(found) - TOLD} more" if len(found) > TOLD else ""
                 raise Misconfigured(
                     f"The schema for {subject} cannot live beside its version {number}: "
-                    + "; ".join(found),
+                    + "; ".join(found[:TOLD])
+                    + more,
                     code="incompatible_schema",
                 )
 
@@ -104,7 +108,7 @@ def _meant(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     found = {name: _meant(value) if name in _NESTED else value for name, value in schema.items()}
-    if schema.get("type") in _NUMBERS:
+    if isinstance(schema.get("type"), str) and schema["type"] in _NUMBERS:
         found.pop("precision", None)
         meaning = schema.get("logicalType") or schema.get("connect.name")
         if meaning is not None:
