@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from connectors.runner.database import EvidenceConfig, run_evidence
 from connectors.runner.ending import after_broker, run_process
+from connectors.runner.health.source import SourceHealth
+from connectors.runner.health.source_told import source_served
 from connectors.runner.sink import run_sink
 from connectors.runner.sink.config import SinkConfig
 from connectors.runner.source import run_source
@@ -109,10 +111,13 @@ def source(name: str, connector: Connector) -> Process:
     config, connection = source_config(connector, settings), settings.connection()
     hidden = (*secrets_of(config.dsn), config.selection.secret.decode())
     secrets = _prepare(name, settings, connection, *hidden)
-    return Process(
-        lambda: run_source(config, connection, shipped_codec(settings.registry_url, connection)),
-        secrets,
-    )
+
+    async def work() -> None:
+        codec, health = shipped_codec(settings.registry_url, connection), SourceHealth()
+        with source_served(settings, name, config, health):
+            await run_source(config, connection, codec, health=health)
+
+    return Process(work, secrets)
 
 
 def _prepare(

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connectors.runner.contract.draining import Draining
 from connectors.runner.ending import in_thread
+from connectors.runner.health.source import SourceHealth
 from connectors.runner.source_batch import Batch, transaction_frame
 from connectors.runner.source_position import stored_position, transactional_id
+from connectors.runner.source_signals import TopicSignals
 from connectors.runner.source_topics import SourceTopics
 from connectors.sources.postgres import PostgresSource
 from connectors.sources.postgres.database.failures import SLOT_IN_USE
@@ -36,28 +37,6 @@ STOP_S = 0.3
 ANSWER_S = 0.6
 """How soon the broker must answer then; a wrong no costs what a killed process costs."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class SourceHealth:
-    """What a probe may ask of a running source.
-
-    Attributes:
-        state: `starting` (snapshot included), `reading`, `waiting` (for something that is
-            unavailable) or `ended`.
-        detail: What it waits for, for people.
-        rows: Row changes carried over since the start.
-        commits: Kafka transactions committed since the start.
-        committed_ms: When the last one was committed, milliseconds since 1970; 0 for never.
-        seen_ms: When the loop last looked up, milliseconds since 1970.
-    """
-
-    state: str = "starting"
-    detail: str = ""
-    rows: int = 0
-    commits: int = 0
-    committed_ms: int = 0
-    seen_ms: int = 0
 
 
 class SourceLoop:
@@ -125,6 +104,7 @@ class SourceLoop:
             return
         self._refuse_if_held(error)
         self._health.state, self._health.detail = "waiting", str(error)
+        self._health.retries += 1
         _log.warning("source %s goes back and tries again: %s", self._config.source, error)
         self._stop.wait(self._wait)
         self._wait = min(self._wait * 2, LONGEST_WAIT_S)
@@ -158,8 +138,12 @@ class SourceLoop:
             frame = transaction_frame(self._codec, clock.now())
             self._topics.contract.read()
             since = stored_position(self._connection, self._topics, config)
+            self._health.position = {} if since is None else since.fields
             batch = Batch(config, self._topics, transaction, frame)
-            source = self._source = PostgresSource(config.postgres(self._connection.prefix))
+            signals = TopicSignals(self._connection, self._topics.signals, config.partition)
+            source = self._source = PostgresSource(
+                config.postgres(self._connection.prefix), signals
+            )
             if self._stop.is_set():
                 source.stop()
             draining = Draining(self._topics, self._connection, config, transaction, batch.produce)
@@ -167,6 +151,7 @@ class SourceLoop:
                 self._carry(source, since, batch, draining)
             finally:
                 self._source = None
+                signals.close()
                 source.close()
 
     def _carry(
@@ -200,13 +185,15 @@ class SourceLoop:
             raise
 
     def _commit(self, batch: Batch, source: Source) -> None:
-        rows = batch.rows
+        rows, dead = batch.rows, batch.dead
         position = batch.commit()
         source.confirm(position)
         reach("after_confirm")
         self._wait, self._held_since = FIRST_WAIT_S, None
         self._health.commits += 1
         self._health.rows += rows
+        self._health.dead += dead
+        self._health.position = position.fields
         self._health.committed_ms = clock.now_ms()
 
 

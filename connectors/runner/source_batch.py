@@ -86,6 +86,7 @@ class Batch:
         self.snapshot = False
         self.position: Position | None = None
         self.rows = 0
+        self.dead = 0
         self.bytes = 0
 
     @property
@@ -118,6 +119,7 @@ class Batch:
             value = self._frame + change.transaction
             self._transaction.produce(self._topics.transactions, self._key, value)
         self.rows += change.rows
+        self.dead += len(change.dead)
         self.bytes += change.size
         reach("after_produce")
         if change.snapshot:
@@ -146,6 +148,7 @@ class Batch:
         reach("before_commit")
         self._transaction.commit()
         self.position, self.rows, self.bytes, self.snapshot = None, 0, 0, False
+        self.dead = 0
         reach("after_commit")
         return position
 

@@ -1,7 +1,8 @@
-"""Probes over HTTP: a tiny server in a thread of its own, so that a blocked worker is seen.
+"""Probes and metrics over HTTP: a tiny server in a thread of its own, so that a hang is seen.
 
 Paths: `/livez`, `/readyz`, `/startupz` (200 or 503) and `/version`. Each answers one JSON object;
-`?verbose` adds all there is to tell. Nothing can be changed through it.
+`?verbose` adds all there is to tell. `/metrics` answers in Prometheus' text form, where a process
+measures something. Nothing can be changed through it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PROBES: Final = {"/livez": "live", "/readyz": "ready", "/startupz": "started"}
+METRICS: Final = "/metrics"
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 TIMEOUT_S: Final = 5.0
 """A client that says nothing for so long is let go."""
 
@@ -32,7 +35,13 @@ class HealthServer:
         server.start()
     """
 
-    def __init__(self, host: str, port: int, health: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        health: Callable[[], Mapping[str, Any]],
+        metrics: Callable[[], bytes] | None = None,
+    ) -> None:
         """Take the port.
 
         Args:
@@ -41,11 +50,15 @@ class HealthServer:
             health: Gives `live`, `ready` and `started` (booleans), `reasons` (by these names: what
                 is missing), `version`, and whatever else `?verbose` shows. It is called in threads
                 of this server and must not wait.
+            metrics: Gives what `/metrics` answers, likewise; None for no such path.
 
         Raises:
             Misconfigured: The port cannot be taken.
         """
-        handler = type("Handler", (_Handler,), {"health": staticmethod(health)})
+        told: dict[str, Any] = {"health": staticmethod(health), "metrics": None}
+        if metrics is not None:
+            told["metrics"] = staticmethod(metrics)
+        handler = type("Handler", (_Handler,), told)
         try:
             self._server = ThreadingHTTPServer((host, port), handler)
         except OSError as taken:
@@ -78,6 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
     """One request."""
 
     health: ClassVar[Callable[[], Mapping[str, Any]]]
+    metrics: ClassVar[Callable[[], bytes] | None]
     timeout = TIMEOUT_S
     server_version = "lotgate"
     sys_version = ""
@@ -85,11 +99,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a probe."""
         where = urlsplit(self.path)
+        metrics = type(self).metrics
+        if where.path == METRICS and metrics is not None:
+            self._send(HTTPStatus.OK, metrics(), METRICS_TYPE)
+            return
         if where.path == "/version":
             self._answer(HTTPStatus.OK, {"version": type(self).health().get("version", "")})
             return
         if where.path not in PROBES:
-            paths = [*PROBES, "/version"]
+            paths = [*PROBES, "/version", *([METRICS] if metrics is not None else [])]
             self._answer(HTTPStatus.NOT_FOUND, {"status": "no such path", "paths": paths})
             return
         name, told = PROBES[where.path], type(self).health()
@@ -103,9 +121,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
     def _answer(self, status: HTTPStatus, body: Mapping[str, Any]) -> None:
-        octets = json.dumps(body).encode() + b"\n"
+        self._send(status, json.dumps(body).encode() + b"\n", "application/json")
+
+    def _send(self, status: HTTPStatus, octets: bytes, kind: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(octets)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()

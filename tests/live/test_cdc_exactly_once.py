@@ -250,7 +250,7 @@ def _middle_death(rig: Rig, more: dict[str, Any]) -> dict[str, Any]:
             if self._health.commits == 4:
                 self.stop()
 
-    from connectors.runner.source import SourceHealth
+    from connectors.runner.health.source import SourceHealth
 
     config = replace(rig.config(), **more)
     Dying(config, rig.connection, rig.codec, SourceHealth()).run()

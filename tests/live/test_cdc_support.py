@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from connectors.runner.source import SourceHealth, run_source
+from connectors.runner.health.source import SourceHealth
+from connectors.runner.source import run_source
 from connectors.runner.source_config import BatchLimits, SourceConfig
 from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec
