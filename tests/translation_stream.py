@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connectors.translators.crm import CrmTranslator
 from connectors.translators.oca import OcaTranslator
 from connectors.translators.tryton import TrytonTranslator
 from streams.model.rows import RowChange, SourceTransaction
@@ -14,7 +15,11 @@ from streams.rules.translation import translate
 from streams.rules.translation.chunks import PAGE_ROWS
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-TRANSLATORS: dict[str, Translator] = {"tryton": TrytonTranslator(), "oca": OcaTranslator()}
+TRANSLATORS: dict[str, Translator] = {
+    "tryton": TrytonTranslator(),
+    "oca": OcaTranslator(),
+    "crm": CrmTranslator(),
+}
 
 
 @dataclass

@@ -8,13 +8,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from streams.contracts.topics import (
-    GENEALOGY,
-    INSPECTIONS,
-    LOTS,
-    NONCONFORMITIES,
-    TRANSLATE_INPUT,
-)
+from streams.contracts.topics import FACTS, TRANSLATE_INPUT
 from streams.engine import Store
 from streams.errors import Misconfigured, Poison
 from streams.model.translation import Rejected, TranslateEntry
@@ -76,7 +70,7 @@ def register(app: Lotgate, translators: TranslatorLookup | None = None) -> None:
     app.stage(
         TRANSLATE_INPUT,
         store=ENTRIES,
-        emits=(LOTS, GENEALOGY, INSPECTIONS, NONCONFORMITIES, TRANSLATE_INPUT),
+        emits=(*FACTS, TRANSLATE_INPUT),
         scope="partition",
         name="translate",
     )(decide)

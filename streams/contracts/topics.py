@@ -8,8 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from streams.model.facts import GenealogyEdge, InspectionResult, Lot, Nonconformity
+from streams.model.facts import (
+    CustomerSpec,
+    GenealogyEdge,
+    InspectionResult,
+    Lot,
+    Nonconformity,
+)
 from streams.model.hold import HoldAck, HoldCommand, HoldState
+from streams.model.ids import customer_item
 from streams.model.messages import CauseMessage, LotMessage
 from streams.model.rows import SourceTransaction
 
@@ -162,6 +169,14 @@ NONCONFORMITIES = Topic(
     retention_ms=FOREVER,
     doc="A nonconformity record at one version.",
 )
+CUSTOMER_SPECS = Topic(
+    "quality.customer_spec.events",
+    CustomerSpec,
+    "lotgate.quality.CustomerSpec",
+    lambda spec: customer_item(spec.customer, spec.item),
+    retention_ms=FOREVER,
+    doc="A customer's specification of an item at one version, with when it takes effect.",
+)
 HOLD_COMMANDS = Topic(
     "inventory.hold.commands",
     HoldCommand,
@@ -208,7 +223,13 @@ LOT_INPUT = Topic(
     doc="Everything that can reach a lot's state.",
 )
 
-FACTS: tuple[Topic[Any], ...] = (LOTS, GENEALOGY, INSPECTIONS, NONCONFORMITIES)
+FACTS: tuple[Topic[Any], ...] = (
+    LOTS,
+    GENEALOGY,
+    INSPECTIONS,
+    NONCONFORMITIES,
+    CUSTOMER_SPECS,
+)
 PUBLIC: tuple[Topic[Any], ...] = (*FACTS, HOLD_COMMANDS, HOLD_ACKS, HOLD_STATE)
 INTERNAL: tuple[Topic[Any], ...] = (TRANSLATE_INPUT, CAUSE_INPUT, LOT_INPUT)
 
@@ -218,5 +239,7 @@ CDC_HISTORY = "{group}-cdc-history"
 """Shapes of the sources' tables, and which of them wait: one partition per source, compacted."""
 CDC_PARKED = "{group}-cdc-parked"
 """Records of tables whose schemas the registry refuses: one partition per source."""
+CDC_SIGNALS = "{group}-cdc-signals"
+"""Operators' orders to running sources: one partition per source."""
 CONTROL = "{group}-control"
 """Decisions on dead letters and fuses: one partition, read by every worker of the group."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import orjson
 
 from streams.contracts.topics import FACTS, HOLD_ACKS, HOLD_COMMANDS, HOLD_STATE, Topic
-from streams.model.facts import GenealogyEdge, InspectionResult, Nonconformity
+from streams.model.facts import CustomerSpec, GenealogyEdge, InspectionResult, Nonconformity
 from streams.model.ids import parts_of
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def lots_of(event: Any) -> tuple[str, ...]:
             return (event.child_lot_id, event.parent_lot_id)
         case InspectionResult() | Nonconformity():
             return tuple(event.lots)
+        case CustomerSpec():
+            return ()
         case _:
             return (event.lot_id,)
 

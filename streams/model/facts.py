@@ -48,6 +48,17 @@ class InspectionVerdict(StrEnum):
     REJECTED = "rejected"
 
 
+class SpecState(StrEnum):
+    """Where a customer's specification stands.
+
+    Whether an approved one is in force is a matter of time: see `streams.rules.specification`.
+    """
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    WITHDRAWN = "withdrawn"
+
+
 class EdgeOp(StrEnum):
     """Whether an edge of the genealogy is stated or taken back."""
 
@@ -173,3 +184,51 @@ class Nonconformity:
     signed: bool = False
     signature: Signature | None = None
     description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CharacteristicLimit:
+    """What a customer accepts of one characteristic. A limit belongs to what it allows.
+
+    Attributes:
+        characteristic: Name or number of the characteristic.
+        lower: The least value allowed, None for no lower limit.
+        upper: The greatest value allowed, None for no upper limit.
+        unit: Unit of the limits as the source names it, empty if none.
+    """
+
+    characteristic: str
+    lower: Decimal | None = None
+    upper: Decimal | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerSpec:
+    """A customer's specification of an item, at one version of its record.
+
+    The version in the envelope is the record's. Each version takes the place of the one before it
+    from its `effective_from` on; what was measured earlier is still judged by the one before.
+
+    Attributes:
+        spec_id: Id of the record at the source; an item may have several, e.g. one per revision.
+        customer: Customer code; with the item the key.
+        item: Item code.
+        revision: Revision as people know it, empty if the source has none.
+        state: See `SpecState`.
+        effective_from: From when this version holds, aware.
+        effective_to: Until when (exclusively) the specification holds, None for no end.
+        limits: Limits by characteristic, sorted by it.
+        sampling_plan: Sampling plan agreed with the customer, empty if none.
+    """
+
+    envelope: Envelope
+    spec_id: str
+    customer: str
+    item: str
+    revision: str
+    state: str
+    effective_from: datetime
+    effective_to: datetime | None = None
+    limits: tuple[CharacteristicLimit, ...] = ()
+    sampling_plan: str = ""

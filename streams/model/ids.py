@@ -79,3 +79,8 @@ def lots_of_number(lot: str) -> LotId:
     """The subject that stands for "every lot with this number at this site"."""
     site, _, number = parts_of(lot)
     return lot_id(site, UNKNOWN_MATERIAL, number)
+
+
+def customer_item(customer: str, item: str) -> str:
+    """What names a customer's item: `<customer>/<item>`, each part escaped."""
+    return f"{escaped(customer)}/{escaped(item)}"

@@ -14,10 +14,16 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from streams.model.envelope import Actor, Envelope, Source
-from streams.model.facts import GenealogyEdge, InspectionResult, Lot, Nonconformity
+from streams.model.facts import (
+    CustomerSpec,
+    GenealogyEdge,
+    InspectionResult,
+    Lot,
+    Nonconformity,
+)
 from streams.model.rows import Cell, SourceTransaction
 
-Fact = Lot | GenealogyEdge | InspectionResult | Nonconformity
+Fact = Lot | GenealogyEdge | InspectionResult | Nonconformity | CustomerSpec
 """The canonical facts that a translator can give."""
 
 

@@ -21,6 +21,8 @@ from streams.contracts.catalog import Catalog
 from streams.contracts.evolution import fingerprint
 from streams.model.envelope import Actor, Envelope, Source, Transform
 from streams.model.facts import (
+    CharacteristicLimit,
+    CustomerSpec,
     Disposition,
     EdgeOp,
     GenealogyEdge,
@@ -31,6 +33,7 @@ from streams.model.facts import (
     NonconformityState,
     Severity,
     Signature,
+    SpecState,
 )
 from streams.model.hold import (
     AckResult,
@@ -116,6 +119,7 @@ ROW = RowChange(
 )  # fmt: skip
 COLUMN_CHANGE = ColumnChange("type_changed", "weight", "numeric(10,2)", "numeric(12,3)")
 TABLE_COLUMN = TableColumn("weight", "numeric(12,3)", key=False)
+LIMIT = CharacteristicLimit("moisture", Decimal("0.05"), Decimal("0.20"), "%")
 
 SAMPLES: dict[str, Any] = {
     "lotgate.core.Actor": ACTOR,
@@ -158,6 +162,19 @@ SAMPLES: dict[str, Any] = {
         signed=True,
         signature=SIGNATURE,
         description="Particles",
+    ),
+    "lotgate.quality.CharacteristicLimit": LIMIT,
+    "lotgate.quality.CustomerSpec": CustomerSpec(
+        ENVELOPE,
+        "4711",
+        "C-100",
+        "FG-DEVICE",
+        "B",
+        SpecState.APPROVED,
+        NOON,
+        LATER,
+        (LIMIT,),
+        "AQL 0.65 II",
     ),
     "lotgate.quality.CauseMessage": CauseMessage(
         ENVELOPE,
