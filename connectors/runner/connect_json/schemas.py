@@ -7,6 +7,8 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
+from connectors.sources.postgres.shape.columns import COLUMN
+
 _PLAIN = {
     "int": "int32",
     "long": "int64",
@@ -110,7 +112,7 @@ class Schemas:
             if out["type"] == "bytes":
                 default = default.encode("latin-1")
             out["default"] = self._convert(field["type"], space)(default)
-        out["field"] = field["name"]
+        out["field"] = _name(field)
         return out
 
     def _convert(self, schema: Any, space: str) -> Convert:
@@ -119,10 +121,11 @@ class Schemas:
         match kind:
             case "record":
                 members = [
-                    (each["name"], self._convert(each["type"], space)) for each in schema["fields"]
+                    (_name(each), each["name"], self._convert(each["type"], space))
+                    for each in schema["fields"]
                 ]
                 return lambda value: (
-                    value and {name: convert(value[name]) for name, convert in members}
+                    value and {name: convert(value[field]) for name, field, convert in members}
                 )
             case "array":
                 each_item = self._convert(schema["items"], space)
@@ -138,6 +141,11 @@ class Schemas:
                 return _float
             case _:
                 return _same
+
+
+def _name(field: dict[str, Any]) -> str:
+    """What a field is called where more names are allowed than in Avro."""
+    return str(field.get(COLUMN, field["name"]))
 
 
 def _same(value: Any) -> Any:

@@ -88,8 +88,8 @@ class Beside:
     def outside(self, message: Message, now_us: int) -> Change | None:
         """The change of a message that was emitted outside a transaction.
 
-        Its position is the first one behind the message: a stream that starts there does not
-        bring it again, and brings every transaction that commits later.
+        The log gives the message's end as its place. A stream that starts there does not bring
+        it again, and brings every transaction that commits later.
         """
         if self._messages is None:
             return None
@@ -106,5 +106,5 @@ class Beside:
         )
         record = self._messages.record(emitted, now_us)
         size = len(message.content)
-        position = Position({**origin.base, "lsn": lsn + 1})
+        position = Position({**origin.base, "lsn": lsn})
         return Change(position=position, records=[record], rows=1, size=size)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from connectors.sources.postgres.shape.wire import WireType
 
 
+COLUMN = "column"
+"""Attribute of a field: the column's own name, for forms that can write it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """How one column's values are written.
@@ -110,17 +114,24 @@ def _placeholder(wire: WireType, form: RecordForm, some: bytes, nothing: bytes) 
     return some + wire.zero
 
 
-def member(column: Column) -> dict[str, Any]:
-    """A column as a field of the row's schema."""
-    if column.default is NO_DEFAULT:
-        if not column.nullable:
-            return {"name": column.field, "type": column.schema}
-        return {"name": column.field, "type": ["null", column.schema], "default": None}
-    schema = column.schema if isinstance(column.schema, dict) else {"type": column.schema}
-    kind: Any = {**schema, "connect.default": column.default}
-    if column.nullable:
-        kind = [kind, "null"]
-    return {"name": column.field, "type": kind, "default": column.default}
+def member(column: Column, *, named: bool = False) -> dict[str, Any]:
+    """A column as a field of the row's schema.
+
+    Args:
+        column: The column.
+        named: The field says what the column is called where Avro does not allow its name.
+    """
+    out: dict[str, Any] = {"name": column.field, "type": column.schema}
+    if column.default is not NO_DEFAULT:
+        schema = column.schema if isinstance(column.schema, dict) else {"type": column.schema}
+        kind = {**schema, "connect.default": column.default}
+        out["type"] = [kind, "null"] if column.nullable else kind
+        out["default"] = column.default
+    elif column.nullable:
+        out["type"], out["default"] = ["null", column.schema], None
+    if named and column.field != column.name:
+        out[COLUMN] = column.name
+    return out
 
 
 def named_once(fields: Iterable[dict[str, Any]]) -> Sequence[dict[str, Any]]:

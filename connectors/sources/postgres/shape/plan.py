@@ -88,6 +88,7 @@ class TablePlan:
         self.relation = relation
         self.topic = topic
         self.mirror = mirror
+        self._named = form.value_format == "json"
         keys = _key_columns(relation, facts, mirror=mirror)
         # Outside mirror mode all but the key may be null, so that adding or dropping a column
         # is always a compatible change of the schema.
@@ -131,19 +132,26 @@ class TablePlan:
         """Schema of the raw topic's keys; None for a table without a key."""
         if not self._key:
             return None
-        fields = [member(replace(self._columns[index], nullable=False)) for index in self._key]
+        columns = [replace(self._columns[index], nullable=False) for index in self._key]
+        fields = [member(column, named=self._named) for column in columns]
         return envelope.key_schema(self.topic, named_once(fields))
 
     @property
     def value_schema(self) -> dict[str, Any]:
         """Schema of the raw topic's values."""
-        fields = [member(column) for column in self._columns if not column.left_out]
+        columns = [column for column in self._columns if not column.left_out]
+        fields = [member(column, named=self._named) for column in columns]
         return envelope.value_schema(self.topic, named_once(fields), mirror=self.mirror)
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns' plans, in the relation's order."""
         return self._columns
+
+    @property
+    def schemas(self) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """Schemas of keys and values."""
+        return self.key_schema, self.value_schema
 
     @property
     def key_indexes(self) -> tuple[int, ...]:
