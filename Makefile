@@ -1,6 +1,6 @@
 # `make` alone lists what there is. All Python runs from .venv, whatever environment is active.
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types arch check test storm storm-cdc bench-engine bench-cdc demo up down purge plant clean
+.PHONY: help setup fmt lint types arch check test conformance storm storm-cdc bench-engine bench-cdc demo up down purge plant clean
 SHELL := /bin/sh
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
@@ -37,6 +37,9 @@ check: lint types arch ## all that a commit must pass
 test: setup ## set up what the tests need and run them all
 	@PYTHONPATH=deploy/local $(BIN)/python -m localstack
 	$(BIN)/pytest -n 2 --dist loadfile tests
+
+conformance: setup ## the PostgreSQL source against recorded output of Debezium: make conformance [CASES=dir]
+	@PYTHONPATH=.:deploy/local $(BIN)/python -m tests.conformance $(CASES)
 
 storm: setup ## crash the engine at random for a while: make storm SEED=1 SECONDS=600
 	@PYTHONPATH=.:deploy/local $(BIN)/python -m tests.storm --seed $(or $(SEED),1) --seconds $(or $(SECONDS),600)
