@@ -32,6 +32,8 @@ POINTS = (
 """Met all the time; `in_snapshot` only until the snapshot is done, so it comes first."""
 SNAPSHOT_POINT = "in_snapshot"
 SNAPSHOT_DEATHS = 2
+HOPELESS = 3
+"""So many ends that nobody caused, and there is nothing to judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,10 @@ class Storm:
         wal.drop_slot(self.rig.dsn, self.rig.name)
         drop_rig(self.rig, self.admin)
 
-    def check_writers(self) -> None:
-        """Raise what ended a writer or the watcher."""
+    def check(self) -> None:
+        """Raise what ended a writer or the watcher; give up on a source that does not work."""
         for each in (*self.writers, self.watcher):
             if each.failure is not None:
                 raise each.failure
+        if self.wrong_ends >= HOPELESS:
+            raise RuntimeError(f"the source ends by itself: {self.nest.last_words()}")

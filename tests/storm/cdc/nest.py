@@ -130,6 +130,10 @@ class Nest:
         threading.Thread(target=self._await_end, args=(life,), daemon=True).start()
         return life
 
+    def last_words(self) -> str:
+        """The end of what the sources logged."""
+        return (self._folder / "sources.log").read_text(encoding="utf-8")[-2_000:]
+
     def close(self) -> None:
         """End the source in order, then the nest."""
         life = self._lives[-1] if self._lives else None

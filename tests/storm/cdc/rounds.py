@@ -33,20 +33,26 @@ def strike(storm: Storm) -> None:
         # What is disturbed must live until then.
         fault = "" if disturbance else armed
         life = storm.nest.hatch(fault)
-        if number in big and plan.rows >= 1_000:
+        if number in big:
             big_transaction(storm.rig.dsn, number, plan.rows // 20)
             storm.quota.wrote(plan.rows // 20)
+        if number == SNAPSHOT_DEATHS:
+            _finish_snapshot(storm, life)
         _work(storm, life, fault, number / len(faults), 0.5 if disturbance else storm.rng.random())
         if disturbance and not life.ended.is_set():
-            storm.say(f"round {number}: {disturbance}")
-            _disturb(storm, disturbance)
-            # Every other process dies in the middle of it.
-            if storm.disturbances.total() % 2:
-                _come_through(storm, life, disturbance)
+            _disturb(storm, life, disturbance)
         _end(storm, life, fault)
-        storm.check_writers()
+        storm.check()
         if number % 10 == 9:
             storm.say(f"{number + 1} rounds, {storm.quota.rows} rows, {dict(storm.kills)}")
+
+
+def _finish_snapshot(storm: Storm, life: Life) -> None:
+    """Let the snapshot end: its deaths are over, and from here on the log is read."""
+    deadline = time.monotonic() + WORK_S
+    while not storm.watcher.streams() and not life.ended.wait(0.05):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the snapshot does not end")
 
 
 def _work(storm: Storm, life: Life, fault: str, progress: float, lot: float) -> None:
@@ -91,7 +97,8 @@ def _disturbances(storm: Storm, rounds: int) -> dict[int, str]:
     return {number: DISTURBANCES[index % len(DISTURBANCES)] for index, number in enumerate(numbers)}
 
 
-def _disturb(storm: Storm, kind: str) -> None:
+def _disturb(storm: Storm, life: Life, kind: str) -> None:
+    storm.say(f"disturbs: {kind}")
     acts: dict[str, Callable[[], None]] = {
         "walsender": lambda: storm.rig.sql(
             "select pg_terminate_backend(active_pid) from pg_replication_slots where active"
@@ -102,6 +109,9 @@ def _disturb(storm: Storm, kind: str) -> None:
     }
     acts[kind]()
     storm.disturbances[kind] += 1
+    # Every other process dies in the middle of it.
+    if storm.disturbances.total() % 2:
+        _come_through(storm, life, kind)
 
 
 def _come_through(storm: Storm, life: Life, disturbance: str) -> None:

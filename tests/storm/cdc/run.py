@@ -56,7 +56,7 @@ def _heal(storm: Storm) -> None:
     storm.quota.end()
     for writer in storm.writers:
         writer.join()
-    storm.check_writers()
+    storm.check()
     for _ in _until_read(storm, life, deadline):
         time.sleep(0.1)
     storm.nest.close()
@@ -65,14 +65,10 @@ def _heal(storm: Storm) -> None:
 
 def _until_read(storm: Storm, life: Life, deadline: float) -> Iterator[None]:
     with psycopg.connect(storm.rig.dsn, autocommit=True) as server:
-        row = server.execute("select pg_current_wal_flush_lsn() - '0/0'::pg_lsn").fetchone()
+        row = server.execute("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()
         end = int(row[0]) if row else 0
         server.execute("insert into item values (0, 0, 'the last row')")
-    confirmed = (
-        "select confirmed_flush_lsn - '0/0'::pg_lsn from pg_replication_slots "
-        f"where slot_name = '{storm.rig.name}'"
-    )
-    while storm.rig.rows(confirmed)[0][0] < end:
+    while not (storm.watcher.streams() and storm.watcher.stored > end):
         if life.ended.is_set() or time.monotonic() > deadline:
             raise TimeoutError(f"the source does not come to the end (status {life.code})")
         yield

@@ -90,18 +90,19 @@ class Watcher(threading.Thread):
         confirmed = int(found[0])
         self.seen.confirmed.add(confirmed)
         deadline = time.monotonic() + PATIENCE_S
-        while confirmed > self._stored and time.monotonic() < deadline:
+        while confirmed > self.stored and time.monotonic() < deadline:
             self._read()
-        if confirmed > self._stored:
-            self.seen.violations.append(f"confirmed {confirmed:X} > stored {self._stored:X}")
-        stored = self._stored
+        if confirmed > self.stored:
+            self.seen.violations.append(f"confirmed {confirmed:X} > stored {self.stored:X}")
+        stored = self.stored
         row = server.execute(_END.encode()).fetchone()
         if row is not None and stored > int(row[0]):
             self.seen.violations.append(f"stored {stored:X} > the server's end {int(row[0]):X}")
         self.seen.looks += 1
 
     @property
-    def _stored(self) -> int:
+    def stored(self) -> int:
+        """The position that was stored last."""
         return int(self._position.get("lsn", 0))
 
     def _read(self) -> None:
@@ -112,7 +113,7 @@ class Watcher(threading.Thread):
                     self._stored_is(json.loads(value))
 
     def _stored_is(self, position: dict[str, Any]) -> None:
-        before = self._stored
+        before = self.stored
         self._position = position
-        if self._stored < before:
-            self.seen.violations.append(f"stored went back from {before:X} to {self._stored:X}")
+        if self.stored < before:
+            self.seen.violations.append(f"stored went back from {before:X} to {self.stored:X}")
