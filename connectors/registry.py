@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from connectors.runner.database import EvidenceConfig, run_evidence
 from connectors.runner.ending import after_broker, run_process
+from connectors.runner.health.serving import served
+from connectors.runner.health.sink import SinkHealth, SinkTold
 from connectors.runner.health.source import SourceHealth
 from connectors.runner.health.source_told import source_served
 from connectors.runner.sink import run_sink
@@ -33,7 +35,7 @@ from streams.runtime.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from connectors.runner.ending import Work
     from connectors.sources.postgres.selection import Selection
@@ -207,11 +209,28 @@ def hold(name: str, connector: Connector, *, place_open: bool) -> Process:
         cancel_shipments=settings.cancel_shipments,
     )
 
-    def work() -> Coroutine[Any, Any, None]:
+    def work(health: SinkHealth) -> Coroutine[Any, Any, None]:
         codec = shipped_codec(settings.registry_url, connection)
-        return run_sink(config, connection, codec, TrytonSink(target))
+        return run_sink(config, connection, codec, TrytonSink(target), health=health)
 
-    return Process(lambda: after_broker(name, connection, work), secrets)
+    return Process(_told(name, settings, connection, work), secrets)
+
+
+def _told(
+    name: str,
+    settings: HoldSettings | EvidenceSettings,
+    connection: KafkaConnection,
+    work: Callable[[SinkHealth], Coroutine[Any, Any, None]],
+) -> Work:
+    """A sink's work with its probes, which answer before the broker does."""
+
+    async def run() -> None:
+        health = SinkHealth(detail="waits for the broker")
+        told = SinkTold(name, version("lotgate"), health)
+        with served(settings, name, getattr(settings, "instance_id", name), told):
+            await after_broker(name, connection, lambda: work(health))
+
+    return run
 
 
 def evidence(name: str) -> Process:
@@ -223,8 +242,8 @@ def evidence(name: str) -> Process:
     secrets = _prepare(name, settings, connection, *secrets_of(dsn))
     config = EvidenceConfig(dsn, provision=settings.provision)
 
-    def work() -> Coroutine[Any, Any, None]:
+    def work(health: SinkHealth) -> Coroutine[Any, Any, None]:
         codec = shipped_codec(settings.registry_url, connection)
-        return run_evidence(config, connection, codec)
+        return run_evidence(config, connection, codec, health=health)
 
-    return Process(lambda: after_broker(name, connection, work), secrets)
+    return Process(_told(name, settings, connection, work), secrets)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import tenacity
 
+from connectors.runner.health.sink import SinkHealth
 from connectors.sinks.evidence import EvidenceStore
 from streams.contracts.provisioning import dead_letter_spec, topic_spec
 from streams.contracts.topics import dead_letters, prefixed
@@ -76,6 +77,8 @@ async def run_evidence(
     connection: KafkaConnection,
     codec: Decoding,
     counters: Counters | None = None,
+    *,
+    health: SinkHealth | None = None,
 ) -> None:
     """Fill the evidence store until cancelled.
 
@@ -84,18 +87,21 @@ async def run_evidence(
         connection: Where the broker is.
         codec: Decodes records.
         counters: Counts what was done; a new set unless given.
+        health: Kept up to date for probes.
 
     Raises:
         Misconfigured: A person must act: rights, tables of a newer build, a wrong string.
         StartPosition: The topics no longer retain what was not read yet.
     """
-    writer = EvidenceWriter(config, connection, codec, counters or Counters())
+    health = health or SinkHealth()
+    writer = EvidenceWriter(config, connection, codec, counters or Counters(), health)
     work = asyncio.get_running_loop().run_in_executor(None, writer.run)
     try:
         await asyncio.shield(work)
     finally:
         writer.stop.set()
         await asyncio.gather(work, return_exceptions=True)
+        health.state = "ended"
 
 
 class EvidenceWriter:
@@ -111,7 +117,9 @@ class EvidenceWriter:
         connection: KafkaConnection,
         codec: Decoding,
         counters: Counters,
+        health: SinkHealth,
     ) -> None:
+        self._health = health
         self._config = config
         self._connection = connection
         self._topics = evidence_topics(connection)
@@ -176,6 +184,7 @@ class EvidenceWriter:
 
     def _batch(self, reader: Reader) -> None:
         records = reader.poll(0.5, max_records=self._config.batch_records)
+        self._health.turned(assigned=len(reader.assignment))
         if not records:
             return
         contexts = (context for record in records if (context := extract(record.headers)))
@@ -185,6 +194,7 @@ class EvidenceWriter:
         self._progressed = True
         self._counters.add("lotgate_records_read_total", len(records), interface=INTERFACE)
         self._counters.add("lotgate_commits_total", interface=INTERFACE)
+        self._health.committed(len(records))
 
     def _reader(self) -> Reader:
         return Reader(
@@ -204,6 +214,7 @@ class EvidenceWriter:
         error = state.outcome.exception() if state.outcome is not None else None
         wait = state.next_action.sleep if state.next_action is not None else 0.0
         self._counters.add("lotgate_retries_total", interface=INTERFACE)
+        self._health.waits(error.message if isinstance(error, LotgateError) else str(error))
         log.warning(
             "waits %.1f s: %s",
             wait,

@@ -17,6 +17,7 @@ from streams.runtime.clock import now
 
 if TYPE_CHECKING:
     from connectors.base import Observation, Sink
+    from connectors.runner.health.sink import SinkHealth
     from connectors.runner.sink.config import SinkConfig
     from streams.contracts.codec import Codec
     from streams.engine import Record
@@ -59,10 +60,18 @@ class Commands:
         config: The loop's settings.
         codec: Reads commands and writes acks.
         sink: The target.
+        health: Is told what is waited for.
     """
 
-    def __init__(self, config: SinkConfig, codec: Codec, sink: Sink) -> None:
+    def __init__(
+        self,
+        config: SinkConfig,
+        codec: Codec,
+        sink: Sink,
+        health: SinkHealth | None = None,
+    ) -> None:
         self._config = config
+        self._health = health
         self._codec = codec
         self._sink = sink
         self._denied = 0
@@ -75,7 +84,7 @@ class Commands:
         """
         attempt = Attempt()
         try:
-            outputs: tuple[Output, ...] = await patiently(self._config)(
+            outputs: tuple[Output, ...] = await patiently(self._config, self._health)(
                 self._tried, record, attempt
             )
         except Poison as error:

@@ -20,6 +20,7 @@ from streams.errors import Transient
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from connectors.runner.health.sink import SinkHealth
     from connectors.runner.sink.command import Commands, Settled
     from connectors.runner.sink.config import SinkConfig
     from streams.engine import Record
@@ -46,7 +47,9 @@ class Loop:
         connection: KafkaConnection,
         commands: Commands,
         transaction: Transaction,
+        health: SinkHealth,
     ) -> None:
+        self._health = health
         self._config = config
         self._connection = connection
         self._commands = commands
@@ -81,9 +84,12 @@ class Loop:
         try:
             records = await finished(reader.poll, wait)
         except Transient as error:
+            self._health.waits(str(error))
             logger.warning("reading commands: %s", error)
             await asyncio.sleep(COMMIT_PAUSE_S)
             records = []
+        else:
+            self._health.turned(assigned=len(reader.assignment), running=len(self._running))
         if records:
             reach("after_poll")
         await self._drop_lost()
@@ -142,6 +148,9 @@ class Loop:
             self._commit_at = time.monotonic() + COMMIT_PAUSE_S
         else:
             self._ready.clear()
+            letters = self._config.dead_letters
+            dead = sum(1 for each in settled for out in each.outputs if out.topic == letters)
+            self._health.committed(len(settled), dead)
 
     async def _learn(self, reader: Reader) -> None:
         """Find out what became of a commit, and keep only what was not committed."""

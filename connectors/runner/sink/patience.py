@@ -12,17 +12,19 @@ from streams.errors import Transient, Unknown
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
+    from connectors.runner.health.sink import SinkHealth
     from connectors.runner.sink.config import SinkConfig
 
 logger = logging.getLogger(__name__)
 
 
-def patiently(config: SinkConfig) -> AsyncRetrying:
+def patiently(config: SinkConfig, health: SinkHealth | None = None) -> AsyncRetrying:
     """A retry loop that ends only with success or with an error that does not pass.
 
     Args:
         config: Gives the pauses. After a call without an answer the pause has a least length: the
             call may still be running at the target.
+        health: Is told what is waited for.
     """
     retrying = config.retrying
     draw = wait_random_exponential(multiplier=retrying.first_s, max=retrying.longest_s)
@@ -33,6 +35,8 @@ def patiently(config: SinkConfig) -> AsyncRetrying:
 
     def say(state: RetryCallState) -> None:
         number = state.attempt_number
+        if health is not None:
+            health.waits(str(_error(state)))
         if number in {1, 10} or number % 100 == 0:
             story = "target %s: attempt %d failed, retrying: %s"
             logger.warning(story, config.target, number, _error(state))

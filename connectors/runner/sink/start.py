@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from connectors.runner.health.sink import SinkHealth
 from connectors.runner.sink.command import Commands
 from connectors.runner.sink.loop import Loop, finished, write
 from connectors.runner.sink.patience import patiently
@@ -38,7 +39,12 @@ class Prepares(Protocol):
 
 
 async def run_sink(
-    config: SinkConfig, connection: KafkaConnection, codec: Codec, sink: Sink
+    config: SinkConfig,
+    connection: KafkaConnection,
+    codec: Codec,
+    sink: Sink,
+    *,
+    health: SinkHealth | None = None,
 ) -> None:
     """Run a hold sink until it is cancelled.
 
@@ -47,26 +53,29 @@ async def run_sink(
         connection: Where the broker is.
         codec: Reads commands and writes acks; its schemas are prepared here.
         sink: The target; it is closed at the end.
+        health: Kept up to date for probes.
 
     Raises:
         Misconfigured: Topics, credentials or open reported holds forbid to start, or a person must
             change something before the next command can work.
         LotgateError: Another process took this one's identity, or positions are gone.
     """
+    health = health or SinkHealth()
     transaction = Transaction(connection, f"{config.component}-{config.instance_id}")
     try:
-        retry = patiently(config)
+        retry = patiently(config, health)
         partitions: dict[str, int] = await retry(
             asyncio.to_thread, _checked, config, connection, codec
         )
-        await _prepared(config, sink)
-        commands = Commands(config, codec, sink)
+        await _prepared(config, sink, health)
+        commands = Commands(config, codec, sink, health)
         # What an earlier process of this name left open is ended before its acks are read.
         await retry(finished, transaction.open)
         if config.enforcement is Enforcement.ENFORCE:
             await _place_open(config, connection, codec, partitions, commands, transaction)
-        await Loop(config, connection, commands, transaction).run()
+        await Loop(config, connection, commands, transaction, health).run()
     finally:
+        health.state = "ended"
         transaction.close()
         await sink.close()
 
@@ -83,12 +92,12 @@ def _checked(config: SinkConfig, connection: KafkaConnection, codec: Codec) -> d
     return {name: facts.partitions for name, facts in found.items()}
 
 
-async def _prepared(config: SinkConfig, sink: Sink) -> None:
+async def _prepared(config: SinkConfig, sink: Sink, health: SinkHealth) -> None:
     """Let the sink check its target; wait for a target that is away."""
     if not isinstance(sink, Prepares):
         return
     try:
-        await patiently(config)(sink.prepare)
+        await patiently(config, health)(sink.prepare)
     except Poison as error:
         raise Misconfigured(
             f"target {config.target} cannot be used: {error.message}",
