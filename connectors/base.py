@@ -134,6 +134,34 @@ class Change:
     xid: int = 0
 
 
+class Signal(NamedTuple):
+    """An order of an operator to a running source.
+
+    Attributes:
+        offset: Where it stands among all orders; those behind it are greater.
+        text: The order, in the source's own words.
+    """
+
+    offset: int
+    text: bytes
+
+
+class Signals(Protocol):
+    """Where operators' orders to one source come from; the runner implements it."""
+
+    def end(self) -> int:
+        """The place behind all orders that were given up to now."""
+        ...
+
+    def begin(self, offset: int) -> None:
+        """Listen to orders from a place on; those before it were obeyed."""
+        ...
+
+    def taken(self) -> Sequence[Signal]:
+        """The orders that came since the last call; at once, empty without one."""
+        ...
+
+
 class TableTopics(Protocol):
     """Where a source's raw records go; the runner implements it."""
 

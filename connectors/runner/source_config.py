@@ -28,7 +28,7 @@ class BatchLimits:
     rows: int = 5_000
     bytes: int = 8 * 1024 * 1024
     seconds: float = 0.5
-    snapshot_rows: int = 200_000
+    snapshot_rows: int = 50_000
     snapshot_bytes: int = 256 * 1024 * 1024
     snapshot_seconds: float = 40.0
 
@@ -48,6 +48,9 @@ class SourceConfig:
         tables: `schema.table` that must be published; empty accepts whatever is.
         selection: Keys that replace a table's own, and the field policy.
         snapshot: `initial` reads the tables first; `no_data` starts with the next change.
+        snapshot_workers: Connections that read a table's ranges in an initial snapshot.
+        snapshot_rows: Most rows of a range.
+        window_rows: Most rows that are read at once while the log is streamed; it waits so long.
         provision: Create missing topics and register schemas.
         raw_partitions: Partitions of a raw topic that is created.
         compat: `debezium`: raw records exactly as Debezium's, also where it loses a value.
@@ -76,6 +79,9 @@ class SourceConfig:
     tables: tuple[str, ...] = ()
     selection: Selection = field(default_factory=Selection)
     snapshot: Literal["initial", "no_data"] = "initial"
+    snapshot_workers: int = 2
+    snapshot_rows: int = 20_000
+    window_rows: int = 4_096
     provision: bool = True
     raw_partitions: int = 4
     compat: Literal["", "debezium"] = ""
@@ -109,6 +115,9 @@ class SourceConfig:
             tables=self.tables,
             selection=self.selection,
             snapshot=self.snapshot,
+            snapshot_workers=self.snapshot_workers,
+            snapshot_rows=self.snapshot_rows,
+            window_rows=self.window_rows,
             compat=self.compat,
             form=self.form,
             chunk_bytes=self.chunk_bytes,

@@ -11,6 +11,7 @@ from streams.contracts.provisioning import (
     cdc_history_spec,
     cdc_offsets_spec,
     cdc_parked_spec,
+    cdc_signals_spec,
     dead_letter_spec,
     topic_spec,
 )
@@ -50,6 +51,7 @@ class SourceTopics:
         self._dead = dead_letter_spec(self.component, connection)
         self._offsets = cdc_offsets_spec(connection)
         self._input = topic_spec(TRANSLATE_INPUT, connection)
+        self._signals = cdc_signals_spec(connection)
         self._beside = [cdc_history_spec(connection), cdc_parked_spec(connection)]
         if config.compat != "debezium":
             # Debezium tells of no change of a PostgreSQL table.
@@ -75,6 +77,11 @@ class SourceTopics:
         return self._offsets.name
 
     @property
+    def signals(self) -> str:
+        """Where operators' orders come from."""
+        return self._signals.name
+
+    @property
     def transactions(self) -> str:
         """Where the transaction records go."""
         return self._input.name
@@ -87,7 +94,9 @@ class SourceTopics:
             Transient: The broker does not answer.
         """
         self._partitions.clear()
-        facts = self._ready([self._dead, self._offsets, self._input, *self._beside])
+        facts = self._ready(
+            [self._dead, self._offsets, self._input, self._signals, *self._beside]
+        )
         self._partitions.update(facts)
         have = facts[self._offsets.name]
         if not 0 <= self._config.partition < have:

@@ -9,6 +9,7 @@ from streams.contracts.topics import (
     CDC_HISTORY,
     CDC_OFFSETS,
     CDC_PARKED,
+    CDC_SIGNALS,
     CONTROL,
     DAY_MS,
     DEAD_LETTER_LIMIT_BYTES,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 DEAD_LETTER_RETENTION_MS = 365 * DAY_MS
 """A dead letter waits for a person; a year is the longest audit cycle."""
+SIGNAL_RETENTION_MS = 30 * DAY_MS
+"""An order that was not obeyed for so long means nothing any more."""
 CDC_OFFSET_PARTITIONS = 16
 """One for each source; a source's setting names its partition."""
 _SMALL_SEGMENT_BYTES = 16 * 1024 * 1024
@@ -114,6 +117,14 @@ def cdc_parked_spec(connection: Placement, *, partitions: int = CDC_OFFSET_PARTI
     return _internal(CDC_PARKED, partitions, config, connection)
 
 
+def cdc_signals_spec(
+    connection: Placement, *, partitions: int = CDC_OFFSET_PARTITIONS
+) -> TopicSpec:
+    """The topic of operators' orders to running sources."""
+    config = _kept(SIGNAL_RETENTION_MS, RECORD_LIMIT_BYTES, connection)
+    return _internal(CDC_SIGNALS, partitions, config, connection)
+
+
 def control_spec(connection: Placement) -> TopicSpec:
     """The topic of decisions on dead letters and fuses; every worker reads all of it.
 
@@ -149,6 +160,7 @@ def installation(
         cdc_offsets_spec(connection),
         cdc_history_spec(connection),
         cdc_parked_spec(connection),
+        cdc_signals_spec(connection),
         control_spec(connection),
     ]
     return tuple(sorted(specs, key=lambda spec: spec.name))

@@ -28,6 +28,9 @@ class PostgresSettings:
         tables: `schema.table` that must be published; empty accepts whatever is.
         selection: Keys that replace a table's own, and the field policy.
         snapshot: `initial` reads the tables first; `no_data` starts at the slot's first position.
+        snapshot_workers: Connections that read a table's ranges in an initial snapshot.
+        snapshot_rows: Most rows of a range.
+        window_rows: Most rows that are read at once while the log is streamed; it waits so long.
         compat: `debezium`: raw records exactly as Debezium's, also where it loses a value.
         form: Which records are written beside the rows', and how values travel.
         chunk_bytes: Most bytes of a transaction record before it is split.
@@ -47,6 +50,9 @@ class PostgresSettings:
     tables: tuple[str, ...] = ()
     selection: Selection = field(default_factory=Selection)
     snapshot: SnapshotMode = "initial"
+    snapshot_workers: int = 2
+    snapshot_rows: int = 20_000
+    window_rows: int = 4_096
     compat: Literal["", "debezium"] = ""
     form: RecordForm = field(default_factory=RecordForm)
     chunk_bytes: int = 1024 * 1024

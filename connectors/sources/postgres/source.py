@@ -5,34 +5,42 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from connectors.base import Change, Position
 from connectors.sources.postgres.beside.heartbeat import Heartbeat
+from connectors.sources.postgres.binary.choice import streams_binary
 from connectors.sources.postgres.database import invariant, preflight, slots
 from connectors.sources.postgres.database.catalog import Catalog
-from connectors.sources.postgres.database.snapshot import Snapshot
+from connectors.sources.postgres.database.partitions import with_parents
 from connectors.sources.postgres.log.assembler import Assembler
 from connectors.sources.postgres.log.commands import drop_slot, identify, timeline_history
 from connectors.sources.postgres.log.frames import lsn_text
 from connectors.sources.postgres.log.link import Link
+from connectors.sources.postgres.log.streaming import Streaming
 from connectors.sources.postgres.log.transaction import Origin
 from connectors.sources.postgres.shape.tables import Tables
+from connectors.sources.postgres.snapshot.chunks import ChunkReader
+from connectors.sources.postgres.snapshot.initial import InitialSnapshot
+from connectors.sources.postgres.snapshot.reading import Weaver
+from connectors.sources.postgres.snapshot.state import begins_again, state_of
 from streams.errors import LotgateError
-from streams.runtime import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from connectors.base import TableTopics
+    from connectors.base import Signal, Signals, TableTopics
     from connectors.sources.postgres.database.catalog import Published
-    from connectors.sources.postgres.log.link import Frame
     from connectors.sources.postgres.settings import PostgresSettings
+    from connectors.sources.postgres.snapshot.progress import SnapshotProgress
 
-WAIT_S = 0.5
 _log = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    """No snapshot is being read."""
 
 
 class PostgresSource:
@@ -40,14 +48,18 @@ class PostgresSource:
 
     Args:
         settings: What to read and how.
+        signals: Where operators' orders come from; None for none.
     """
 
-    def __init__(self, settings: PostgresSettings) -> None:
+    def __init__(self, settings: PostgresSettings, signals: Signals | None = None) -> None:
         self.name = settings.source
         self._settings = settings
         self._stop = threading.Event()
         self._link: Link | None = None
         self._catalog: Catalog | None = None
+        self._reader: ChunkReader | None = None
+        self._signals = signals
+        self._progress: Callable[[], SnapshotProgress | None] = _nothing
         self._stored = 0
 
     def stop(self) -> None:
@@ -71,31 +83,94 @@ class PostgresSource:
             invariant.server(
                 self._settings, stored, found, lambda: timeline_history(link, found[1])
             )
-        if stored is None or stored["phase"] == "snapshot":
-            self._make_way(catalog, link, known=stored is not None)
-            if stored is None:
-                # Stored before the slot exists, so that a slot found later is known to be ours.
-                yield Change(Position({**origin.base, "phase": "snapshot"}), barrier=True)
-            for change in self._begin(catalog, link, origin, tables, published):
+        if stored is None or begins_again(stored):
+            for change in self._first(catalog, link, origin, tables, published, stored):
                 stored = change.position.fields
                 yield change
-        if self._stop.is_set() or stored is None:
+        if not self._stop.is_set() and stored is not None:
+            yield from self._follow(catalog, link, origin, tables, topics, stored)
+
+    def _first(
+        self,
+        catalog: Catalog,
+        link: Link,
+        origin: Origin,
+        tables: Tables,
+        published: list[Published],
+        stored: Mapping[str, Any] | None,
+    ) -> Iterator[Change]:
+        """Make the slot, and read the tables as of its first position."""
+        settings = self._settings
+        self._make_way(catalog, link, known=stored is not None)
+        kept = {name: stored[name] for name in ("signals",) if stored and name in stored}
+        if stored is None and self._signals is not None:
+            # Orders from before there was anything to read again mean nothing.
+            kept["signals"] = self._signals.end()
+        origin = replace(origin, base={**origin.base, **kept})
+        if stored is None:
+            # Stored before the slot exists, so that a slot found later is known to be ours.
+            yield Change(Position({**origin.base, "phase": "snapshot"}), barrier=True)
+        wanted = settings.snapshot == "initial"
+        point, exported = slots.create(settings, catalog, link, export=wanted)
+        if exported is None:
+            yield Change(Position({**origin.base, "lsn": point}), barrier=True)
             return
+        if settings.compat:
+            published = with_parents(catalog, published)
+        snapshot = InitialSnapshot(settings, origin, catalog, tables, point)
+        self._progress = lambda: snapshot.progress
+        yield from snapshot.changes(published, exported, self._stop.is_set)
+        self._progress = _nothing
+
+    def _follow(
+        self,
+        catalog: Catalog,
+        link: Link,
+        origin: Origin,
+        tables: Tables,
+        topics: TableTopics,
+        stored: Mapping[str, Any],
+    ) -> Iterator[Change | None]:
+        """Read the log from the stored position on, and what is left of snapshots."""
+        settings = self._settings
         self._stored = stored["lsn"]
-        slots.ready(self._settings, catalog, link, self._stored)
+        slots.ready(settings, catalog, link, self._stored)
+        reader = self._reader = ChunkReader(settings, origin, catalog, self._fresh(topics, catalog))
         link.start(
-            self._settings.slot,
-            self._settings.publication,
+            settings.slot,
+            settings.publication,
             self._stored,
-            messages=self._settings.form.messages,
+            messages=True,
+            binary=streams_binary(settings, catalog),
             silence_s=slots.silence_s(catalog),
         )
         _log.info("source %s reads the log from %s on", self.name, lsn_text(self._stored))
-        yield from self._stream(
-            link,
-            Assembler(self._settings, origin, tables, self._stored, self._middle(stored, origin)),
-            Heartbeat(self._settings, topics),
-        )
+        middle = self._middle(stored, origin)
+        assembler = Assembler(settings, origin, tables, self._stored, middle)
+        stream = Streaming(settings, link, assembler, Heartbeat(settings, topics), self._stored)
+        fields = {**origin.base, "lsn": self._stored}
+        fields |= {} if middle is None else {"middle": middle}
+        fields |= {"signals": stored["signals"]} if "signals" in stored else {}
+        state = state_of(stored.get("snapshot"))
+        weaver = Weaver(self.name, state, reader, fields, self._orders(stored))
+        self._progress = lambda: weaver.progress
+        yield from weaver.woven(stream, stream.changes(self._stop, self._check))
+
+    def _fresh(self, topics: TableTopics, catalog: Catalog) -> Tables:
+        """Tables as they are now: the log's own are as they were where it is read."""
+        return Tables(self._settings, catalog, topics)
+
+    def _orders(self, stored: Mapping[str, Any]) -> Callable[[], Iterable[Signal]]:
+        signals = self._signals
+        if signals is None:
+            return tuple
+        signals.begin(stored.get("signals", 0))
+        return signals.taken
+
+    @property
+    def progress(self) -> SnapshotProgress | None:
+        """How far a snapshot is; None while there is none."""
+        return self._progress()
 
     def confirm(self, upto: Position) -> None:
         """See `Source.confirm`."""
@@ -106,9 +181,12 @@ class PostgresSource:
     def close(self) -> None:
         """See `Source.close`."""
         link, self._link = self._link, None
+        reader, self._reader = self._reader, None
         catalog, self._catalog = self._catalog, None
         if link is not None:
             link.close()
+        if reader is not None:
+            reader.close()
         if catalog is not None:
             with suppress(LotgateError):
                 catalog.close()
@@ -144,68 +222,6 @@ class PostgresSource:
             invariant.no_position(self._settings, state)
         elif state is not None:
             drop_slot(link, self._settings.slot)
-
-    def _begin(
-        self,
-        catalog: Catalog,
-        link: Link,
-        origin: Origin,
-        tables: Tables,
-        published: list[Published],
-    ) -> Iterator[Change]:
-        """Make the slot, and read the tables as of its first position."""
-        settings = self._settings
-        wanted = settings.snapshot == "initial"
-        point, name = slots.create(settings, catalog, link, export=wanted)
-        if name is None:
-            yield Change(Position({**origin.base, "lsn": point}), barrier=True)
-            return
-        _log.info("source %s reads %d tables as of %s", self.name, len(published), lsn_text(point))
-        snapshot = Snapshot(settings, origin, tables, point)
-        yield from snapshot.changes(published, name, self._stop.is_set)
-
-    def _stream(
-        self, link: Link, assembler: Assembler, heartbeat: Heartbeat
-    ) -> Iterator[Change | None]:
-        checked = stored = time.monotonic()
-        sent = 0
-        while not self._stop.is_set():
-            frames = link.take(0)
-            if not frames:
-                yield None
-                frames = link.take(WAIT_S)
-            for change, end in self._fed(frames, assembler):
-                if change is not None:
-                    stored = time.monotonic()
-                    yield change
-                sent = max(sent, end)
-            now = time.monotonic()
-            reached = 0 if assembler.unsettled else max(sent, assembler.boundary)
-            alive = heartbeat.due(now, clock.now_ms()) if reached else []
-            if alive:
-                stored = now
-                yield Change(Position({**assembler.origin.base, "lsn": reached}), records=alive)
-                yield None
-            if reached > self._stored and now - stored >= self._settings.idle_store_s:
-                stored = now
-                yield Change(Position({**assembler.origin.base, "lsn": reached}))
-                yield None
-            if now - checked >= self._settings.check_s:
-                checked = now
-                self._check()
-
-    def _fed(
-        self, frames: Sequence[Frame], assembler: Assembler
-    ) -> Iterator[tuple[Change | None, int]]:
-        """Feed frames; give changes, and the positions of keepalives between transactions."""
-        now_us = clock.now_ms() * 1000
-        for lsn, message in frames:
-            if message:
-                done = assembler.feed(lsn, message, now_us)
-                while done:
-                    yield done.popleft(), 0
-            elif not assembler.unsettled:
-                yield None, lsn
 
     def _check(self) -> None:
         """See every few seconds that the slot and the publication are still as they must be."""

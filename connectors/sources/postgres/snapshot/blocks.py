@@ -1,0 +1,158 @@
+"""Tables read range by range through one exported snapshot, by several connections at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Self
+
+from connectors.sources.postgres.snapshot.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from connectors.sources.postgres.shape.tables import Table
+    from connectors.sources.postgres.snapshot.ranges import Range, Readable
+    from connectors.sources.postgres.snapshot.state import TableCursor
+
+AHEAD = 2
+"""Ranges that wait for each connection, read or being read."""
+
+
+@dataclass(slots=True)
+class Wanted:
+    """A table to be read.
+
+    Attributes:
+        cursor: Where it stands in the run.
+        readable: What to select.
+        table: How its rows become records.
+        rows: Rows of a range, about.
+        binary: Its rows are read in the server's binary form.
+        with_key: The key's values stand as text behind the row's.
+    """
+
+    cursor: TableCursor
+    readable: Readable
+    table: Table
+    rows: int
+    binary: bool
+    with_key: bool
+
+
+@dataclass(slots=True)
+class Block:
+    """The rows of one range.
+
+    Attributes:
+        wanted: Their table.
+        part: The range.
+        rows: The rows as COPY sent them; never empty.
+        following: The table of the next block; None at the end.
+    """
+
+    wanted: Wanted
+    part: Range
+    rows: list[bytes]
+    following: Wanted | None = None
+
+
+class Readers:
+    """Connections that look through one exported snapshot. Use as a context manager.
+
+    Ranges are read ahead in parallel and handed over in their order: keys of a table in the order
+    of its index, table after table.
+
+    Args:
+        dsn: Connection string.
+        exported: Name of the snapshot; its exporter must stay idle until all have begun.
+        count: Connections that read; one more finds the ranges.
+    """
+
+    def __init__(self, dsn: str, exported: str, count: int) -> None:
+        self._depth = count * AHEAD
+        self._sessions: list[Session] = []
+        self._free: SimpleQueue[Session] = SimpleQueue()
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="snapshot")
+        try:
+            for _ in range(count + 1):
+                session = Session(dsn)
+                self._sessions.append(session)
+                session.begin(exported)
+        except BaseException:
+            self.__exit__()
+            raise
+        for session in self._sessions[1:]:
+            self._free.put(session)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for session in self._sessions:
+            session.cancel()
+        # A thread must have left its connection before that is closed.
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for session in self._sessions:
+            session.close()
+
+    @property
+    def planner(self) -> Session:
+        """The connection that finds ranges; not used by the others."""
+        return self._sessions[0]
+
+    def blocks(self, tables: Sequence[Wanted], stopped: Callable[[], bool]) -> Iterator[Block]:
+        """Read tables and give the blocks that have rows.
+
+        Args:
+            tables: The tables, each from its beginning.
+            stopped: Tells whether to give up.
+
+        Raises:
+            Misconfigured: A table cannot be read.
+            Transient: A connection broke.
+        """
+        held: Block | None = None
+        for wanted, part, rows in self._read(tables):
+            if stopped():
+                return
+            if rows:
+                if held is not None:
+                    held.following = wanted
+                    yield held
+                held = Block(wanted, part, rows)
+        if held is not None:
+            yield held
+
+    def _read(self, tables: Sequence[Wanted]) -> Iterator[tuple[Wanted, Range, list[bytes]]]:
+        waiting: deque[tuple[Wanted, Range, Future[list[bytes]]]] = deque()
+        for wanted in tables:
+            after = None
+            while True:
+                part = wanted.readable.next_range(self.planner, after, wanted.rows)
+                waiting.append((wanted, part, self._pool.submit(self._copy, wanted, part)))
+                if len(waiting) > self._depth:
+                    yield _taken(waiting)
+                if part.upto is None:
+                    break
+                after = part.upto
+        while waiting:
+            yield _taken(waiting)
+
+    def _copy(self, wanted: Wanted, part: Range) -> list[bytes]:
+        session = self._free.get()
+        try:
+            query = wanted.readable.rows(session, part, with_key=wanted.with_key)
+            return session.copied(query, binary=wanted.binary)
+        finally:
+            self._free.put(session)
+
+
+def _taken(
+    waiting: deque[tuple[Wanted, Range, Future[list[bytes]]]],
+) -> tuple[Wanted, Range, list[bytes]]:
+    wanted, part, reading = waiting.popleft()
+    return wanted, part, reading.result()
