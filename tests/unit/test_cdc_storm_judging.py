@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.storm.cdc import judging
-from tests.storm.cdc.judging import Judgement, Stream
+from tests.storm.cdc.findings import Judgement, Stream
+from tests.storm.cdc.judging import judge_order, judge_records, judge_snapshot
+from tests.storm.cdc.metadata import judge_blocks, judge_boundaries
 from tests.storm.cdc.oracle import Expected, State, apply, events_of, expected, frozen
 from tests.storm.cdc.tables import SHAPES
 from tests.storm.cdc.wal import Committed, Event
@@ -59,9 +60,9 @@ def _stream() -> Stream:
 
 def _judged(stream: Stream) -> dict[str, int]:
     judgement = Judgement()
-    judging._judge_records(judgement, stream, LOG)
-    judging._judge_order(judgement, stream, LOG)
-    judging._judge_blocks(judgement, stream, LOG)
+    judge_records(judgement, stream, LOG)
+    judge_order(judgement, stream, LOG)
+    judge_blocks(judgement, stream, LOG)
     return {name: count for name, count in judgement.counters().items() if count}
 
 
@@ -123,5 +124,27 @@ def test_a_snapshot_with_a_row_too_many_or_too_few_is_seen() -> None:
         stream = _stream()
         stream.snapshot["item"] = [((number,), item(number, n)) for number, n in rows]
         judgement = Judgement()
-        judging._judge_snapshot(judgement, stream, state)
+        judge_snapshot(judgement, stream, state)
         assert judgement.counters()[what] == 1
+
+
+def test_a_transaction_without_its_end_or_with_wrong_counts_is_seen() -> None:
+    records: list[dict[str, Any]] = []
+    for each in LOG:
+        name, counts = f"{each.xid}:{each.commit_lsn}", events_of(each)
+        tables = [
+            {"data_collection": f"public.{table}", "event_count": count}
+            for table, count in counts.items()
+        ]
+        end = {"event_count": sum(counts.values()), "data_collections": tables}
+        records += [{"status": "BEGIN", "id": name}, {"status": "END", "id": name, **end}]
+    assert _boundaries(records) == {}
+    assert _boundaries(records[:-1])["lost"] == 1
+    assert _boundaries([*records, records[-1]])["doubled"] == 1
+    assert _boundaries([*records[:-1], records[-1] | {"event_count": 2}])["metadata_errors"] == 1
+
+
+def _boundaries(records: list[dict[str, Any]]) -> dict[str, int]:
+    judgement = Judgement()
+    judge_boundaries(judgement, records, LOG)
+    return {name: count for name, count in judgement.counters().items() if count}

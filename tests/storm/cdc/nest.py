@@ -22,6 +22,7 @@ from typing import Any
 
 from connectors.runner.source import run_source
 from connectors.runner.source_config import BatchLimits, SourceConfig
+from connectors.sources.postgres.form import RecordForm
 from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec
 from streams.contracts.registry import ConfluentRegistry
@@ -44,7 +45,6 @@ class Order:
     bootstrap: str
     registry: str
     name: str
-    small: bool = False
 
     def config(self) -> SourceConfig:
         return SourceConfig(
@@ -63,6 +63,7 @@ class Order:
             idle_store_s=0.4,
             check_s=1.0,
             transaction_timeout_ms=20_000,
+            form=RecordForm(transaction_metadata=True),
         )
 
     @property

@@ -12,7 +12,8 @@ from localstack import Stack
 
 from tests.storm.cdc import wal
 from tests.storm.cdc.field import POINTS, SNAPSHOT_POINT, Plan, Storm
-from tests.storm.cdc.judging import Judgement, judge
+from tests.storm.cdc.findings import Judgement
+from tests.storm.cdc.judging import judge
 from tests.storm.cdc.nest import Life
 from tests.storm.cdc.reading import Topics
 from tests.storm.cdc.rounds import strike
