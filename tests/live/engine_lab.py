@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import orjson
 from confluent_kafka import (
@@ -35,6 +35,8 @@ from tests.live import engine_job as job
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from streams.engine import Store, Topic
+
 ROOT = Path(__file__).parents[2]
 COUNTER = itertools.count(1)
 PARTITIONS = 2
@@ -43,6 +45,10 @@ PARTITIONS = 2
 @dataclass
 class Lab:
     """One group: its settings file, its topics, its workers."""
+
+    INPUT: ClassVar[Topic[Any]] = job.INSPECTIONS
+    OUTPUT: ClassVar[Topic[Any]] = job.HOLDS
+    STORE: ClassVar[Store[Any]] = job.LOTS
 
     bootstrap: str
     folder: Path
@@ -54,7 +60,7 @@ class Lab:
     def __post_init__(self) -> None:
         self.connection = KafkaConnection(self.bootstrap, group=self.group)
         self.codec = job.codec(self.connection, self.folder / "registry.json")
-        self.codec.prepare([job.INSPECTIONS, job.HOLDS, job.LOTS.topic])
+        self.codec.prepare([self.INPUT, self.OUTPUT, self.STORE.topic])
         self.log = self.folder / "worker.log"
         self._admin: AdminClient | None = None
 
@@ -63,7 +69,8 @@ class Lab:
 
     @property
     def inspections(self) -> str:
-        return self.name(job.INSPECTIONS)
+        """The input."""
+        return self.name(self.INPUT)
 
     @property
     def dead_letters(self) -> str:
@@ -71,7 +78,7 @@ class Lab:
 
     @property
     def changelog(self) -> str:
-        return f"{self.group}-lots-changelog"
+        return f"{self.group}-{self.STORE.name}-changelog"
 
     @property
     def admin(self) -> AdminClient:
@@ -80,9 +87,9 @@ class Lab:
 
     def provision(self, partitions: int = PARTITIONS) -> None:
         specs = [
-            topic_spec(job.INSPECTIONS, self.connection),
-            topic_spec(job.HOLDS, self.connection),
-            changelog_spec("lots", partitions, self.connection),
+            topic_spec(self.INPUT, self.connection),
+            topic_spec(self.OUTPUT, self.connection),
+            changelog_spec(self.STORE.name, partitions, self.connection),
         ]
         sized = [type(s)(s.name, partitions, s.replication_factor, s.config) for s in specs]
         provision(
@@ -159,17 +166,20 @@ class Lab:
     def dead(self) -> list[Record]:
         return self.topic_records(self.dead_letters, 1)
 
-    def states(self) -> dict[str, job.LotCount]:
+    def kept(self) -> list[dict[bytes, bytes]]:
+        """What the changelog holds, by partition."""
+        return [
+            read_compacted(self.connection, self.changelog, number) for number in range(PARTITIONS)
+        ]
+
+    def states(self) -> dict[str, Any]:
         """The state as the changelog tells it."""
-        found: dict[str, job.LotCount] = {}
-        for number in range(PARTITIONS):
-            entries = read_compacted(self.connection, f"{self.group}-lots-changelog", number)
-            found |= {
-                key.decode(): self.codec.decode(job.LOTS.topic, value)
-                for key, value in entries.items()
-                if not key.startswith(b"\0")
-            }
-        return found
+        return {
+            key.decode(): self.codec.decode(self.STORE.topic, value)
+            for entries in self.kept()
+            for key, value in entries.items()
+            if not key.startswith(b"\0")
+        }
 
     def consumed(self) -> int:
         """Records behind the group's committed positions."""
@@ -214,10 +224,13 @@ class Lab:
         return self.log.read_text(errors="replace")[-6_000:] if self.log.exists() else ""
 
 
+L = TypeVar("L", bound=Lab)
+
+
 @contextmanager
-def borrowed(bootstrap: str, folder: Path, **changes: Any) -> Iterator[Lab]:
+def lent(kind: type[L], bootstrap: str, folder: Path, **changes: Any) -> Iterator[L]:
     """A lab of one test, with its topics; every worker is ended, however the test ends."""
-    lab = Lab(bootstrap, folder, f"engine-{os.getpid()}-{next(COUNTER)}", changes=changes)
+    lab = kind(bootstrap, folder, f"engine-{os.getpid()}-{next(COUNTER)}", changes=changes)
     lab.provision()
     try:
         yield lab
@@ -226,6 +239,13 @@ def borrowed(bootstrap: str, folder: Path, **changes: Any) -> Iterator[Lab]:
         raise
     finally:
         lab.end()
+
+
+@contextmanager
+def borrowed(bootstrap: str, folder: Path, **changes: Any) -> Iterator[Lab]:
+    """A lab of the engine job; see `lent`."""
+    with lent(Lab, bootstrap, folder, **changes) as lab:
+        yield lab
 
 
 def inspections(count: int, lots: int = 100, start: int = 0) -> list[job.Inspection]:

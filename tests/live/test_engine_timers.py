@@ -154,7 +154,7 @@ def test_a_firing_that_fails_is_a_dead_letter_that_is_replayed_or_dropped(
         assert dead.header("lotgate-dlq-timer-due") == b"5"
         assert b'"timer":"fail"' in (dead.value or b"")
         assert b"the reminder cannot be written" in (dead.header("lotgate-dlq-stack") or b"")
-        assert {lot: state.fired for lot, state in lab.reminded().items()} == {"A": 1, "B": 1}
+        assert {lot: state.fired for lot, state in lab.states().items()} == {"A": 1, "B": 1}
         control.replay(lab.connection, dead, actor="quality", reason="try again")
         lab.wait(lambda: len(lab.dead()) == 2, "the replay fails again")
         assert lab.dead()[1].header("lotgate-dlq-attempts") == b"2"

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections import defaultdict
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from streams.contracts.provisioning import (
-    changelog_spec,
-    control_spec,
-    dead_letter_spec,
-    topic_spec,
-)
-from streams.engine import provision, read_compacted
-from streams.runtime.connection import KafkaConnection
 from tests.live import timer_job as job
-from tests.live.engine_job import codec
-from tests.live.engine_lab import COUNTER, PARTITIONS, Lab
+from tests.live.engine_lab import PARTITIONS, Lab, lent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from streams.engine import Record
+    from streams.engine import Record, Store, Topic
 
 Named = tuple[str, str]
 
@@ -41,51 +31,22 @@ class Firing(NamedTuple):
     partition: int
 
 
+@dataclass
 class TimerLab(Lab):
     """A group of the job of reminders."""
 
-    def __post_init__(self) -> None:
-        self.connection = KafkaConnection(self.bootstrap, group=self.group)
-        self.codec = codec(self.connection, self.folder / "registry.json")
-        self.codec.prepare(job.topics())
-        self.log = self.folder / "worker.log"
+    INPUT: ClassVar[Topic[Any]] = job.WISHES
+    OUTPUT: ClassVar[Topic[Any]] = job.REMINDERS
+    STORE: ClassVar[Store[Any]] = job.LOTS
 
-    @property
-    def inspections(self) -> str:
-        """The input."""
-        return self.name(job.WISHES)
-
-    def provision(self, partitions: int = PARTITIONS) -> None:
-        specs = [
-            topic_spec(job.WISHES, self.connection),
-            topic_spec(job.REMINDERS, self.connection),
-            changelog_spec("reminded", partitions, self.connection),
-        ]
-        sized = [type(s)(s.name, partitions, s.replication_factor, s.config) for s in specs]
-        provision(
-            self.connection,
-            [*sized, control_spec(self.connection), dead_letter_spec(self.group, self.connection)],
-        )
+    module: str = "tests.live.timer_job"
 
     def wish(self, wishes: Iterable[job.Wish]) -> None:
         self.produce_raw((w.lot.encode(), self.codec.encode(job.WISHES, w)) for w in wishes)
 
-    def reminded(self) -> dict[str, job.Reminded]:
-        """The state as the changelog tells it."""
-        return {
-            key.decode(): self.codec.decode(job.LOTS.topic, value)
-            for entries in self._changelogs()
-            for key, value in entries.items()
-            if not key.startswith(b"\0")
-        }
-
     def pending(self) -> int:
         """How many timers the changelog has."""
-        return sum(key[:2] == b"\0\4" for entries in self._changelogs() for key in entries)
-
-    def _changelogs(self) -> list[dict[bytes, bytes]]:
-        name = f"{self.group}-reminded-changelog"
-        return [read_compacted(self.connection, name, number) for number in range(PARTITIONS)]
+        return sum(key[:2] == b"\0\4" for entries in self.kept() for key in entries)
 
     def firings(self) -> dict[int, list[Firing]]:
         """What was fired, in order, by partition, as the headers of the reminders tell it."""
@@ -123,17 +84,9 @@ def told(record: Record) -> Firing:
 
 @contextmanager
 def borrowed(bootstrap: str, folder: Path, **changes: Any) -> Iterator[TimerLab]:
-    """A lab of one test, with its topics; every worker is ended, however the test ends."""
-    lab = TimerLab(bootstrap, folder, f"timers-{os.getpid()}-{next(COUNTER)}", changes=changes)
-    lab.module = "tests.live.timer_job"
-    lab.provision()
-    try:
+    """A lab of the job of reminders; see `lent`."""
+    with lent(TimerLab, bootstrap, folder, **changes) as lab:
         yield lab
-    except BaseException:
-        sys.stderr.write(lab.tail())
-        raise
-    finally:
-        lab.end()
 
 
 class Plain:
@@ -184,7 +137,7 @@ def assert_exact(lab: TimerLab) -> None:
             plain.wish(lab.codec.decode(job.WISHES, record.value or b""))
         assert not plain.timers, "timers were missed"
         states |= plain.states
-    kept = lab.reminded()
+    kept = lab.states()
     different = {lot: (kept.get(lot), states.get(lot)) for lot in {*kept, *states}}
     assert not {lot: pair for lot, pair in different.items() if pair[0] != pair[1]}
     assert lab.pending() == 0

@@ -55,12 +55,7 @@ def kill_all(storm: Storm) -> None:
 def kill_at(storm: Storm, point: str) -> bool:
     """kill -9 while a worker stands at a point of its cycle."""
     name = storm.one()
-    run = storm.workers.runs[name]
-    run.trace.stand_still_at(point)
-    if not run.wait_still():
-        run.trace.clear()
-        run.send(signal.SIGCONT)
-        storm.say(f"{name} did not come to {point}")
+    if not held(storm, name, point):
         return False
     storm.workers.kill(name)
     storm.say(f"kill -9 {name} standing at {point}")
@@ -88,21 +83,35 @@ def die_at_start(storm: Storm) -> None:
     storm.rest(1.0, 2.0)
 
 
+def held(storm: Storm, name: str, point: str, meanwhile: Callable[[], None] = lambda: None) -> bool:
+    """Let a worker stand still at a point of its cycle; False if it does not come there."""
+    run = storm.workers.runs[name]
+    run.trace.stand_still_at(point)
+    meanwhile()
+    if run.wait_still():
+        return True
+    run.trace.clear()
+    run.send(signal.SIGCONT)
+    storm.say(f"{name} did not come to {point}")
+    return False
+
+
+def past_its_session(storm: Storm, name: str, where: str) -> None:
+    """Let a worker that stands still go on when the group has given its partitions away."""
+    storm.say(f"SIGSTOP {name} {where}, past its session")
+    time.sleep(GONE_S)
+    storm.workers.runs[name].send(signal.SIGCONT)
+
+
 def zombie(storm: Storm) -> None:
     """A worker stands still with an open transaction past its session, then goes on."""
     storm.need_two()
     name = storm.one()
     run = storm.workers.runs[name]
     before = run.trace.count("offsets_refused")
-    run.trace.stand_still_at("before_offsets")
-    if not run.wait_still():
-        run.trace.clear()
-        run.send(signal.SIGCONT)
-        storm.say(f"{name} did not come to before_offsets")
+    if not held(storm, name, "before_offsets"):
         return
-    storm.say(f"SIGSTOP {name} in an open transaction, past its session")
-    time.sleep(GONE_S)
-    run.send(signal.SIGCONT)
+    past_its_session(storm, name, "in an open transaction")
     if _refused(run, before):
         storm.zombie_commits_refused += 1
         storm.say(f"SIGCONT {name}: its commit was refused")
@@ -116,9 +125,7 @@ def stop_anywhere(storm: Storm) -> None:
     run = storm.workers.runs[name]
     before = run.trace.count("offsets_refused")
     run.send(signal.SIGSTOP)
-    storm.say(f"SIGSTOP {name}, last seen at {run.trace.last_point()}, past its session")
-    time.sleep(GONE_S)
-    run.send(signal.SIGCONT)
+    past_its_session(storm, name, f"last seen at {run.trace.last_point()}")
     time.sleep(0.5)
     storm.zombie_commits_refused += run.trace.count("offsets_refused") - before
 
@@ -132,15 +139,9 @@ def late_commit(storm: Storm) -> None:
     name = storm.one()
     run = storm.workers.runs[name]
     before = run.trace.count("after_commit")
-    run.trace.stand_still_at("after_offsets")
-    if not run.wait_still():
-        run.trace.clear()
-        run.send(signal.SIGCONT)
-        storm.say(f"{name} did not come to after_offsets")
+    if not held(storm, name, "after_offsets"):
         return
-    storm.say(f"SIGSTOP {name} with its positions in an open transaction, past its session")
-    time.sleep(GONE_S)
-    run.send(signal.SIGCONT)
+    past_its_session(storm, name, "with its positions in an open transaction")
     through = wait_for_count(run.trace, "after_commit", before, 2.0)
     storm.say(f"SIGCONT {name}: it {'committed' if through else 'did not commit'}")
 
@@ -154,16 +155,10 @@ def zombie_with_timers(storm: Storm) -> None:
         run = storm.workers.runs[name]
         _wait_idle(run)
         before = run.trace.count("offsets_refused")
-        run.trace.stand_still_at("timer_cycle")
-        storm.feeder.set_timers(time.time_ns() // 1000 + 700_000, 3)
-        if not run.wait_still():
-            run.trace.clear()
-            run.send(signal.SIGCONT)
-            storm.say(f"{name} had no cycle of timers only")
+        due = time.time_ns() // 1000 + 700_000
+        if not held(storm, name, "timer_cycle", lambda: storm.feeder.set_timers(due, 3)):
             return
-        storm.say(f"SIGSTOP {name} in a cycle of timers only, past its session")
-        time.sleep(GONE_S)
-        run.send(signal.SIGCONT)
+        past_its_session(storm, name, "in a cycle of timers only")
         if _refused(run, before):
             storm.zombie_commits_refused += 1
             storm.zombie_timer_cycles_refused += 1
