@@ -252,3 +252,24 @@ def test_no_client_of_a_broker_is_made() -> None:
         [sys.executable, "-c", NO_CLIENT], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_a_state_that_cannot_be_written_costs_only_the_record_that_made_it() -> None:
+    def count(state: Count | None, event: Step) -> Verdict[Count]:
+        n = (state or Count()).n
+        if event.what == "burst":
+            return Verdict(Count(2**70), (Moved(event.lot, event.seq),))
+        return Verdict(Count(n + 1), (Moved(event.lot, event.seq),))
+
+    with Driver(replace(FIRST, rule=count)) as driver:
+        steps = [Step("L", 0), Step("L", 1, "burst"), Step("L", 2), Step("M", 3), Step("L", 4)]
+        driver.send(*steps)
+        driver.settle()
+        assert driver.states(COUNTS) == {"L": Count(3), "M": Count(1)}
+        assert [each.seq for each in driver.emitted(MOVES)] == [0, 2, 3, 4]
+        (letter,) = driver.dead_letters()
+        assert dict(letter.headers)["lotgate-dlq-code"] == b"bad_value"
+        assert dict(letter.headers)["lotgate-dlq-offset"] == b"1"
+        driver.send(Step("L", 5))
+        driver.settle()
+        assert driver.state("L", COUNTS) == Count(4)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from streams.engine.state.table import Unencodable
 from streams.errors import Poison
 
 if TYPE_CHECKING:
@@ -44,23 +45,30 @@ class Batch:
         """Do the work, once; whatever goes wrong is kept in `failure`."""
         if self.is_done:
             return
-        self._note()
         try:
-            for decision in self.decisions:
-                self.partition.settling.decide(decision)
-            if self.timers:
-                self.partition.firing.run(self.timers, deadline, self.suspects)
-                self._note()
-            if self.timers and monotonic() > deadline:
-                self.left = self.records
-            elif self.records:
-                self.left = self.partition.run(self.records, deadline)
-            self.partition.staged.counters()
+            try:
+                self._work(deadline)
+            except Unencodable:
+                self.partition.begin_strictly()
+                self._work(deadline)
         except BaseException as failure:  # noqa: BLE001 - the cycle judges it
             self.failure = failure
         if self.suspects is not None:
             self.suspects.end()
         self.is_done = True
+
+    def _work(self, deadline: float) -> None:
+        self._note()
+        for decision in self.decisions:
+            self.partition.settling.decide(decision)
+        if self.timers:
+            self.partition.firing.run(self.timers, deadline, self.suspects)
+            self._note()
+        if self.timers and monotonic() > deadline:
+            self.left = self.records
+        elif self.records:
+            self.left = self.partition.run(self.records, deadline)
+        self.partition.finish()
 
     def _note(self) -> None:
         """Say what the rule is about to see; one by one where the last process died at it."""

@@ -135,6 +135,22 @@ class Partition:
         self._advance(records[-1])
         return []
 
+    def finish(self) -> None:
+        """Encode what the batch changed, and stage what was counted.
+
+        Raises:
+            Unencodable: A state does not fit its schema: `begin_strictly`, and run it all again.
+        """
+        if self._table is not None:
+            self._table.flush(self.changes)
+        self.staged.counters()
+
+    def begin_strictly(self) -> None:
+        """Forget what the batch did; until it is committed each state is tried as it is made."""
+        self.reset()
+        if self._table is not None:
+            self._table.is_strict = True
+
     @property
     def _is_plain(self) -> bool:
         """Nothing waits behind a dead letter and nothing is suspected."""

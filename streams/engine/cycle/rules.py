@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from streams.contracts.wire.frames import FRAME_BYTES
 from streams.engine.cycle.effects import Undeclared
-from streams.engine.state.disk import ENGINES, user_key
-from streams.engine.state.table import StateUnreadable
+from streams.engine.state.disk import user_key
+from streams.engine.state.table import ABSENT, StateUnreadable
 from streams.engine.timers.asked import asked
 from streams.errors import Misconfigured, Poison, Transient
 
@@ -51,7 +51,7 @@ def bind(
         return _stateless(stage, codec, effects)
     if stage.scope == "partition":
         return _over_partition(stage, codec, effects, table, pending, changes)
-    return _over_key(stage, codec, effects, table, pending, changes)
+    return _over_key(stage, codec, effects, table, pending)
 
 
 def _payload(record: Raw) -> bytes:
@@ -96,10 +96,9 @@ def _over_key(
     effects: Effects,
     table: Table[Any],
     pending: Pending,
-    changes: Changes,
 ) -> Callable[[Raw], tuple[list[Output], list[Poison]] | None]:
     rule, topic, decode, readers = stage.rule, stage.topic, codec.decode, codec.readers(stage.topic)
-    load, keep, encode, put = table.load, table.stage, table.encode, pending.put
+    states, dirty, fetch, put = table.states, table.dirty, table.fetch, pending.put
 
     def apply(record: Raw) -> tuple[list[Output], list[Poison]] | None:
         key = record.key()
@@ -113,15 +112,18 @@ def _over_key(
         # `_reading` without its call, once per record.
         read = readers.get(value[:FRAME_BYTES])
         event = decode(topic, value) if read is None else read(value)
-        state = load(key)
+        state = states.get(key, ABSENT)
+        if state is ABSENT:
+            state = fetch(key)
         verdict = rule(state, event)
         emitted = effects.outputs(verdict.emits, record) if verdict.emits else None
         timers = asked(stage, verdict.timers, key) if verdict.timers else ()
         new = verdict.state
         if new is not state:
-            octets = None if new is None else encode(new)
-            keep(key, new)
-            changes[key if key[:1] != ENGINES else user_key(key)] = octets
+            # `Table.stage` without its call.
+            if table.is_strict and new is not None:
+                table.encode(new)
+            states[key] = dirty[key] = new
         for each in timers:
             put(*each)
         return emitted

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from streams.engine.state.disk import user_key
-from streams.errors import LotgateError, Transient
+from streams.engine.state.disk import ENGINES, user_key
+from streams.errors import LotgateError, Poison, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 Encoded = dict[bytes, bytes | None]
-_ABSENT: Any = object()
+ABSENT: Any = object()
+"""Not in memory; a state that does not exist is None."""
 
 
 class StateUnreadable(LotgateError):
@@ -26,8 +27,16 @@ class StateUnreadable(LotgateError):
     code = "state_unreadable"
 
 
+class Unencodable(Exception):
+    """A state of this cycle does not fit its schema; it is not known whose record made it so."""
+
+
 class Table(Generic[S]):
     """States by key.
+
+    A state is encoded when a batch ends, once for all the records that changed it. If one cannot
+    be, the batch is run again with `is_strict`: each state is then tried as it is made, so that
+    the record at fault is found.
 
     Reads go: this record's writes, memory, disk. Memory holds what the cycle at hand wrote and what
     was read or written before: a cycle that fails forgets all of it (`reset`), so nothing need tell
@@ -46,7 +55,9 @@ class Table(Generic[S]):
         self._limit = store.cache
         self._codec = codec
         self._disk = disk
-        self._memory: dict[bytes, S | None] = {}
+        self.states: dict[bytes, S | None] = {}
+        self.dirty: dict[bytes, S | None] = {}
+        self.is_strict = False
         self._record: dict[bytes, S | None] = {}
         self.timers: list[Timer] = []
         self.encode: Callable[[S], bytes] = codec.encoder(store.topic)
@@ -55,20 +66,41 @@ class Table(Generic[S]):
 
     def load(self, key: bytes) -> S | None:
         """The state of a key before the record at hand."""
-        found = self._memory.get(key, _ABSENT)
-        return self._fetch(key) if found is _ABSENT else found
+        found = self.states.get(key, ABSENT)
+        return self.fetch(key) if found is ABSENT else found
 
     def stage(self, key: bytes, state: S | None) -> None:
-        """Make a state the cycle's."""
-        self._memory[key] = state
+        """Make a state the cycle's.
+
+        Raises:
+            Poison: It does not fit its schema; only while `is_strict`.
+        """
+        if self.is_strict and state is not None:
+            self.encode(state)
+        self.states[key] = self.dirty[key] = state
+
+    def flush(self, changes: Encoded) -> None:
+        """Add what was staged to the partition's changes.
+
+        Raises:
+            Unencodable: A state does not fit its schema.
+        """
+        encode = self.encode
+        try:
+            for key, state in self.dirty.items():
+                stored = key if key[:1] != ENGINES else user_key(key)
+                changes[stored] = None if state is None else encode(state)
+        except Poison as poison:
+            raise Unencodable(str(poison)) from poison
+        self.dirty.clear()
 
     # A rule with scope `partition` sees the table as this view.
 
     def get(self, key: str) -> S | None:
         """The state of a key, with what the rule itself wrote."""
         octets = key.encode()
-        found = self._record.get(octets, _ABSENT)
-        return self.load(octets) if found is _ABSENT else found
+        found = self._record.get(octets, ABSENT)
+        return self.load(octets) if found is ABSENT else found
 
     def put(self, key: str, state: S) -> None:
         """Set the state of a key, if the rule ends well."""
@@ -91,7 +123,7 @@ class Table(Generic[S]):
 
     def keep(self) -> None:
         """Make what the rule wrote the cycle's."""
-        self._memory.update(self._record)
+        self.states.update(self._record)
         self.discard()
 
     def discard(self) -> None:
@@ -101,18 +133,26 @@ class Table(Generic[S]):
 
     def committed(self) -> None:
         """The cycle's states are now the stored ones."""
-        surplus = len(self._memory) - self._limit
+        self.is_strict = False
+        surplus = len(self.states) - self._limit
         if surplus > 0:
             # Oldest entries first; an eighth more, so that it is not done every cycle.
-            for key in list(self._memory)[: surplus + self._limit // 8]:
-                del self._memory[key]
+            for key in list(self.states)[: surplus + self._limit // 8]:
+                del self.states[key]
 
     def reset(self) -> None:
         """Forget everything that is not on disk."""
-        self._memory.clear()
+        self.is_strict = False
+        self.states.clear()
+        self.dirty.clear()
         self.discard()
 
-    def _fetch(self, key: bytes) -> S | None:
+    def fetch(self, key: bytes) -> S | None:
+        """A state that is not in memory.
+
+        Raises:
+            StateUnreadable: This build cannot read it.
+        """
         raw = self._disk.get(user_key(key))
         state: S | None = None
         if raw is not None:
@@ -127,5 +167,5 @@ class Table(Generic[S]):
                     kept="the state and the record are as they were",
                     advice="start the build that wrote it, or a newer one",
                 ) from failure
-        self._memory[key] = state
+        self.states[key] = state
         return state

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.engine.cycle.rules import with_view
-from streams.engine.state.disk import user_key
 from streams.engine.timers.asked import KEY_ERRORS, asked
 from streams.engine.timers.evidence import headers
 from streams.model.verdict import Timer
@@ -48,8 +47,9 @@ def bind_due(
     """
     if stage.due is None or table is None:
         return None
-    make = _over_partition if stage.scope == "partition" else _over_key
-    return make(stage, effects, table, pending, changes, partition)
+    if stage.scope == "partition":
+        return _over_partition(stage, effects, table, pending, changes, partition)
+    return _over_key(stage, effects, table, pending, partition)
 
 
 def _over_key(
@@ -57,7 +57,6 @@ def _over_key(
     effects: Effects,
     table: Table[Any],
     pending: Pending,
-    changes: dict[bytes, bytes | None],
     partition: int,
 ) -> Fire:
     due: Any = stage.due
@@ -72,9 +71,7 @@ def _over_key(
         timers = asked(stage, verdict.timers, place.key) if verdict.timers else ()
         new = verdict.state
         if new is not state:
-            octets = None if new is None else table.encode(new)
             table.stage(place.key, new)
-            changes[user_key(place.key)] = octets
         for each in timers:
             pending.put(*each)
         return emitted
