@@ -39,6 +39,7 @@ def test_the_stage_declares_its_topics_and_its_store(stage: Stage) -> None:
         "inventory.genealogy_edge.events",
         "quality.inspection_result.events",
         "quality.nonconformity.events",
+        "quality.customer_spec.events",
         "{group}-translate-input",
     }
 
