@@ -38,6 +38,15 @@ class Judgement:
         return {name: value for name, value in vars(self).items() if isinstance(value, int)}
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record as a consumer applies it: sets a row, takes it away (None), or empties a table."""
+
+    partition: int
+    key: Key | None
+    row: Row | None
+
+
 @dataclass
 class Stream:
     """What was found of the stream, and of the snapshot before it."""
@@ -45,6 +54,8 @@ class Stream:
     found: dict[str, list[tuple[int, Expected]]] = field(default_factory=dict)
     """By table: partition and record, in the order of each partition."""
     snapshot: dict[str, list[tuple[Key, Row]]] = field(default_factory=dict)
+    read: dict[str, list[Seen]] = field(default_factory=dict)
+    """By table: everything, in the order of each partition."""
     blocks: dict[tuple[int, str], dict[tuple[int, int], str]] = field(default_factory=dict)
     """By commit and transaction id: each event's place in it, and its table."""
 
@@ -54,9 +65,11 @@ def read_stream(judgement: Judgement, topics: Topics) -> Stream:
     for table, shape in SHAPES.items():
         found = stream.found[table] = []
         rows = stream.snapshot[table] = []
+        seen = stream.read[table] = []
         for raw in topics.raw(table):
             judgement.records += 1
             key = None if raw.key is None else shape.key_of(raw.key)
+            seen.append(Seen(raw.partition, key, raw.value and raw.value["after"]))
             if raw.value is not None and raw.value["op"] == "r":
                 assert key is not None
                 rows.append((key, raw.value["after"]))

@@ -89,4 +89,6 @@ def judge_boundaries(
 
 def _counts(end: dict[str, Any]) -> tuple[int, dict[str, int]]:
     tables = end.get("data_collections") or []
-    return end.get("event_count") or 0, {each["data_collection"]: each["event_count"] for each in tables}
+    return end.get("event_count") or 0, {
+        each["data_collection"]: each["event_count"] for each in tables
+    }
