@@ -17,6 +17,7 @@ from streams.engine.plugin.batches import BatchSchema
 from streams.engine.plugin.ending import bound_shutdown, end_process, exit_code_of
 from streams.engine.plugin.tables import NoTables
 from streams.engine.watch.report import report
+from streams.engine.watch.serving import served
 from streams.engine.watch.watch import Watch
 from streams.errors import Misconfigured
 
@@ -170,11 +171,7 @@ class Lotgate(Stages, faust.App):
         watch = self._watch = Watch(settings, self._heart)
         watch.start(asyncio.get_running_loop())
         if settings.health_port:
-            from streams.runtime.health import HealthServer  # noqa: PLC0415 - few need it
-
-            server = HealthServer(settings.health_host, settings.health_port, self.health)
-            server.start()
-            self._health_server = server
+            self._health_server = served(settings, self.health)
 
     def _bind(self) -> None:
         settings = self._resolved()
