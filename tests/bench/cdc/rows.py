@@ -76,7 +76,7 @@ STREAM: Final = (
     Row(
         "ours_metadata",
         "Lotgate, with transaction metadata",
-        settings={"transaction_metadata": True},
+        settings={"form": {"transaction_metadata": True}},
         rounds=1,
     ),
 )

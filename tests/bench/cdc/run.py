@@ -192,8 +192,9 @@ class Bench:
         say(f"{number} {row.title}: {described(drain)}, output {SAID[exact]}")
 
     def _failed(self, row: Row, failure: Exception) -> None:
+        last = str(failure).strip().splitlines()[-1:]
         self._found.failures.append(f"{row.title}: {failure}")
-        say(f"FAILED {row.title}: {failure}")
+        say(f"FAILED {row.title}: {''.join(last)}")
 
 
 SAID: Final = {True: "exact", False: "WRONG", None: "complete"}

@@ -2,7 +2,7 @@
 
     python -m tests.bench.cdc.contenders.source_process '{"snapshot": "no_data"}'
 
-The argument holds what no variable sets: fields of `SourceConfig`.
+The argument holds what no variable sets: fields of `SourceConfig`, of its `form` as an object.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import replace
 from connectors.registry import Connector, source_config
 from connectors.runner.ending import run_process
 from connectors.runner.source import run_source
+from connectors.sources.postgres.form import RecordForm
 from streams.contracts.shipped import shipped_codec
 from streams.runtime.logging import configure_logging
 from streams.runtime.settings import SourceSettings, load
@@ -25,7 +26,9 @@ def main() -> None:
     """Run the source until it is told to stop."""
     settings = load(SourceSettings)
     connector = Connector("source", SYSTEM, translator="")
-    config = replace(source_config(connector, settings), **json.loads(sys.argv[1]))
+    more = json.loads(sys.argv[1])
+    form = RecordForm(**more.pop("form", {}))
+    config = replace(source_config(connector, settings), form=form, **more)
     connection = settings.connection()
     configure_logging(f"connect {SYSTEM}", form=settings.log_format, secrets=())
     run_process(
