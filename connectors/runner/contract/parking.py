@@ -89,7 +89,8 @@ class Parking:
         self._tables: dict[str, Parked] = {}
         self._dirty: set[str] = set()
         self._next = 0.0
-        self._wait = FIRST_WAIT_S
+        self.wait_s = FIRST_WAIT_S
+        """How long the registry is left alone after its next refusal, in seconds."""
         for value in stored.values():
             parked = Parked(**json.loads(value))
             self._tables[parked.topic] = parked
@@ -113,7 +114,7 @@ class Parking:
     def park(self, parked: Parked) -> None:
         """Keep a table's rows aside from now on; stored with the first of them."""
         self._tables[parked.topic] = parked
-        self._next = time.monotonic() + self._wait
+        self._next = time.monotonic() + self.wait_s
 
     def divert(self, records: Sequence[RawRecord]) -> Iterator[RawRecord]:
         """Send the records of parked tables to the parking topic, the others where they go.
@@ -171,8 +172,8 @@ class Parking:
 
     def refused(self) -> None:
         """The registry was asked and still refuses: ask again, later each time."""
-        self._next = time.monotonic() + self._wait
-        self._wait = min(self._wait * 2, LONGEST_WAIT_S)
+        self._next = time.monotonic() + self.wait_s
+        self.wait_s = min(self.wait_s * 2, LONGEST_WAIT_S)
 
     def given_back(self, topic: str, offset: int, records: Sequence[RawRecord]) -> None:
         """Take note of records that were given back, up to an offset."""
@@ -185,7 +186,7 @@ class Parking:
             bytes=parked.bytes - size,
         )
         self._dirty.add(topic)
-        self._wait = FIRST_WAIT_S
+        self.wait_s = FIRST_WAIT_S
 
     def free(self, topic: str) -> None:
         """Let a table flow again; the last of its rows was given back."""
