@@ -75,7 +75,7 @@ class Learned:
     def __init__(self, identity: str = "d") -> None:
         self._identity = identity
 
-    def learn(self, relation: Relation) -> Table:
+    def learn(self, relation: Relation, *, refresh: bool = False) -> Table:  # noqa: ARG002
         return self.table(relation.oid)
 
     def table(self, oid: int) -> Table:
@@ -93,10 +93,12 @@ def assembler(chunk_bytes: int = 1 << 20, middle: Any = None, start: int = 1) ->
 def changes(target: Assembler, *messages: bytes) -> list[Change]:
     found: list[Change] = []
     for message in messages:
-        done = target.feed(100, message, 5_000_000)
-        while done:
-            found.append(done.popleft())
+        found.extend(target.feed([data(message)], 5_000_000))
     return found
+
+
+def data(message: bytes) -> bytes:
+    return b"w" + struct.pack(">QQq", 100, 0, 0) + message
 
 
 def decoded(change: Change) -> dict[str, Any]:

@@ -1,18 +1,20 @@
 """Which function turns a type's binary form into the server's text, types made of others too.
 
-A type that is not known here has no renderer; a table with such a column is read as text.
+A type that is not known here is rendered by the server itself.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from connectors.sources.postgres.binary import documents, moments, nested, places, scalars
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from connectors.sources.postgres.binary.scalars import Render
+    from connectors.sources.postgres.log.pgoutput import Relation
     from connectors.sources.postgres.shape.types import TypeFacts
 
 MONEY: Final = 790
@@ -132,3 +134,33 @@ def _named(oid: int, facts: TypeFacts, types: Mapping[int, TypeFacts]) -> Render
     if facts.send not in _BY_SENDER:
         raise UnknownForm(oid)
     return _BY_SENDER[facts.send]
+
+
+def renderers(
+    relation: Relation, types: Mapping[int, TypeFacts], ask: Callable[[int, bytes], bytes]
+) -> list[Render]:
+    """Find the renderers of a table's columns.
+
+    Args:
+        relation: The table as the log describes it.
+        types: What the catalogue says about types that are not built in.
+        ask: Has the server itself make the text of a type's binary form; slow, but always right.
+    """
+    found = []
+    for column in relation.columns:
+        try:
+            found.append(renderer(column.oid, types))
+        except UnknownForm:
+            found.append(partial(ask, column.oid))
+    return found
+
+
+def unknown_columns(relation: Relation, types: Mapping[int, TypeFacts]) -> list[str]:
+    """The columns whose binary form is not known."""
+    unknown = []
+    for column in relation.columns:
+        try:
+            renderer(column.oid, types)
+        except UnknownForm:
+            unknown.append(column.name)
+    return unknown

@@ -10,6 +10,7 @@ DATA_HEAD = 25
 """Bytes before the message: kind, start of the data, end of the log, the server's clock."""
 
 _data = struct.Struct(">xQ").unpack_from
+_relation = struct.Struct(">I").unpack_from
 _keepalive = struct.Struct(">xQqB").unpack_from
 _feedback = struct.Struct(">cQQQqB").pack
 
@@ -17,6 +18,11 @@ _feedback = struct.Struct(">cQQQqB").pack
 def read_start(frame: bytes) -> int:
     """Where in the log a data frame's message starts."""
     return int(_data(frame)[0])
+
+
+def relation_of(frame: bytes) -> int:
+    """The relation of a data frame that holds an insert, update or delete."""
+    return int(_relation(frame, DATA_HEAD + 1)[0])
 
 
 def read_keepalive(frame: bytes) -> tuple[int, bool]:

@@ -10,9 +10,8 @@ import os
 import select
 import threading
 import time
-from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import pq
@@ -37,18 +36,6 @@ HANDOVER_BYTES = 256 * 1024
 _ADMIN_S = 0.5
 
 
-class Frame(NamedTuple):
-    """One message of the stream.
-
-    Attributes:
-        lsn: Where the message starts; for a keepalive, up to where everything was sent.
-        message: The message; empty for a keepalive.
-    """
-
-    lsn: int
-    message: bytes
-
-
 class Link:
     """A replication connection.
 
@@ -62,7 +49,7 @@ class Link:
         self._stop = stop
         self._closing = False
         self._ready = threading.Condition()
-        self._frames: deque[Frame] = deque()
+        self._frames: list[bytes] = []
         self._bytes = 0
         self._failure: LotgateError | None = None
         self._confirmed = 0
@@ -129,6 +116,7 @@ class Link:
         lsn: int,
         *,
         messages: bool = False,
+        binary: bool = False,
         silence_s: float = SILENCE_S,
     ) -> None:
         """Stream from a position, in a thread of its own.
@@ -138,6 +126,7 @@ class Link:
             publication: The publication.
             lsn: The first position wanted; everything before it counts as confirmed.
             messages: Ask also for what `pg_logical_emit_message` was given.
+            binary: Ask for values in their types' binary form.
             silence_s: Without a word for this long the connection counts as dead.
 
         Raises:
@@ -148,6 +137,8 @@ class Link:
         options = f"proto_version '1', publication_names '\"{names}\"'"
         if messages:
             options += ", messages 'true'"
+        if binary:
+            options += ", binary 'true'"
         self.command(
             f"START_REPLICATION SLOT {quoted(slot)} LOGICAL {frames.lsn_text(lsn)} ({options})"
         )
@@ -168,7 +159,7 @@ class Link:
         self._asked = True
         self._wake()
 
-    def take(self, timeout_s: float) -> Sequence[Frame]:
+    def take(self, timeout_s: float) -> Sequence[bytes]:
         """Take what has arrived.
 
         Args:
@@ -182,7 +173,7 @@ class Link:
             if not self._frames and self._failure is None and timeout_s > 0:
                 self._ready.wait(timeout_s)
             if self._frames:
-                taken, self._frames, full = self._frames, deque(), self._bytes >= QUEUE_BYTES
+                taken, self._frames, full = self._frames, [], self._bytes >= QUEUE_BYTES
                 self._bytes = 0
             elif self._failure is not None:
                 raise self._failure
@@ -251,35 +242,27 @@ class Link:
 
     def _drain(self) -> None:
         """Hand over everything that libpq has buffered."""
-        batch: list[Frame] = []
+        take = self._connection.get_copy_data
+        batch: list[bytes] = []
         size = 0
-        while True:
-            length, data = self._connection.get_copy_data(1)
-            if length <= 0:
-                break
-            self._heard = time.monotonic() if not batch else self._heard
+        length, data = take(1)
+        while length > 0:
             frame = bytes(data)
-            if frame[0] == frames.DATA:
-                batch.append(Frame(frames.read_start(frame), frame[frames.DATA_HEAD :]))
-                size += len(frame)
-            elif frame[0] == frames.KEEPALIVE:
-                batch.append(self._keepalive(frame))
+            batch.append(frame)
+            size += length
+            if frame[0] == frames.KEEPALIVE and frames.read_keepalive(frame)[1]:
+                self._tell(self._confirmed)
             if size >= HANDOVER_BYTES:
                 self._hand_over(batch, size)
                 batch, size = [], 0
+            length, data = take(1)
         if batch:
             self._hand_over(batch, size)
         if length == -1:
             self._ended()
 
-    def _keepalive(self, frame: bytes) -> Frame:
+    def _hand_over(self, batch: list[bytes], size: int) -> None:
         self._heard = time.monotonic()
-        end, answer = frames.read_keepalive(frame)
-        if answer:
-            self._tell(self._confirmed)
-        return Frame(end, b"")
-
-    def _hand_over(self, batch: list[Frame], size: int) -> None:
         with self._ready:
             self._frames.extend(batch)
             self._bytes += size

@@ -1,6 +1,6 @@
 """PostgreSQL's logical replication messages (pgoutput, protocol version 1), decoded.
 
-Values stay the bytes that the server sent; what they mean is `types`' business.
+Values are the server's text; what they mean is `types`' business.
 """
 
 from __future__ import annotations
@@ -8,9 +8,14 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from streams.errors import Poison
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from connectors.sources.postgres.binary.scalars import Render
 
 UNCHANGED: Final = b"\x00unchanged large value\x00"
 """Stands in a tuple for a large value that did not change; compare by identity."""
@@ -29,6 +34,7 @@ _word = struct.Struct(">I").unpack_from
 _long = struct.Struct(">Q").unpack_from
 _column = struct.Struct(">Ii").unpack_from
 _TEXT, _NULL, _SAME = b"tnu"
+_SIZED = b"tb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +164,29 @@ def relation_of(message: bytes) -> int:
     return int(_word(message, 1)[0])
 
 
-def read_row(message: bytes) -> tuple[int, Cells | None, Cells | None]:
+def read_row(
+    message: bytes, renders: Sequence[Render] = ()
+) -> tuple[int, Cells | None, Cells | None]:
     """Read an insert, update or delete.
+
+    Args:
+        message: The message.
+        renders: Per column: from a value's binary form to the server's text.
 
     Returns:
         What kind of old image there is (`K` key, `O` whole row, 0 none), the old and new row.
 
     Raises:
-        Poison: The message is not well-formed.
+        Poison: The message is not well-formed, or a value is not of its type.
     """
     try:
         mark = message[5]
         if mark == ord("N"):
-            return 0, None, _cells(message, 6)[0]
-        old, place = _cells(message, 6)
+            return 0, None, _cells(message, 6, renders)[0]
+        old, place = _cells(message, 6, renders)
         if place == len(message):
             return mark, old, None
-        return mark, old, _cells(message, place + 1)[0]
+        return mark, old, _cells(message, place + 1, renders)[0]
     except (IndexError, struct.error) as error:
         raise Poison(
             f"A row message of the log ends early or is malformed: {error}",
@@ -183,16 +195,17 @@ def read_row(message: bytes) -> tuple[int, Cells | None, Cells | None]:
         ) from error
 
 
-def _cells(message: bytes, place: int) -> tuple[Cells, int]:
+def _cells(message: bytes, place: int, renders: Sequence[Render]) -> tuple[Cells, int]:
     (count,) = _short(message, place)
     place += 2
     cells: Cells = []
-    for _ in range(count):
+    for number in range(count):
         kind = message[place]
-        if kind == _TEXT:
+        if kind in _SIZED:
             start = place + 5
             place = start + _word(message, place + 1)[0]
-            cells.append(message[start:place])
+            value = message[start:place]
+            cells.append(value if kind == _TEXT else _rendered(value, number, renders))
         elif kind == _NULL:
             cells.append(None)
             place += 1
@@ -204,6 +217,19 @@ def _cells(message: bytes, place: int) -> tuple[Cells, int]:
     if place > len(message):
         raise IndexError("the last value is cut")
     return cells, place
+
+
+def _rendered(value: bytes, number: int, renders: Sequence[Render]) -> bytes:
+    render = renders[number]
+    try:
+        return render(value)
+    except (ValueError, KeyError, IndexError, OverflowError, struct.error) as error:
+        raise Poison(
+            f"The binary value of column {number + 1} is not of its type: {error}",
+            code="undecodable_row",
+            kept="the row's bytes and position are in the dead letter; other rows flow on",
+            advice="correct the value in the source, or report the type with these bytes",
+        ) from error
 
 
 def _text(message: bytes, place: int) -> tuple[str, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from connectors.base import DeadRow, RawRecord
@@ -11,7 +12,9 @@ from connectors.sources.postgres.log.frames import lsn_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from connectors.base import TableShape
     from connectors.sources.encoding.transactions import TransactionHead
+    from connectors.sources.postgres.generated.encoder import Span
     from connectors.sources.postgres.log.pgoutput import Begin
     from connectors.sources.postgres.shape.envelope import SourceBlock
     from connectors.sources.postgres.shape.rows import Blocks
@@ -20,16 +23,35 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class OpenTransaction:
-    """The transaction being read, and the chunk being filled."""
+    """The transaction being read, and the chunk being filled.
+
+    Attributes:
+        begin: Its beginning.
+        blocks: Counts its events.
+        head: What its transaction records share; None for a source without a translator.
+        clock: The encoded processing times.
+        ordinal: The next row's.
+        chunk: Number of the chunk being filled.
+        skip: Rows before this ordinal were carried before.
+        sources: The source blocks by relation.
+        spans: What generated code needs, by relation.
+        changes: Encoded row changes of the transaction record.
+        records: Raw records.
+        dead: Rows that cannot be carried.
+        filled: What `chunk_bytes` limits: bytes of the transaction record, or of raw records.
+        size: Bytes, about.
+        rows: Row changes.
+    """
 
     begin: Begin
     blocks: Blocks
-    head: TransactionHead
+    head: TransactionHead | None
     clock: bytes
     ordinal: int = 0
     chunk: int = 0
     skip: int = 0
     sources: dict[int, SourceBlock] = field(default_factory=dict)
+    spans: dict[int, Span] = field(default_factory=dict)
     changes: list[bytes] = field(default_factory=list)
     records: list[RawRecord] = field(default_factory=list)
     dead: list[DeadRow] = field(default_factory=list)
@@ -53,6 +75,18 @@ class Origin:
     base: Mapping[str, Any]
 
 
-def dead_row(error: Poison, event_id: str, table: str, lsn: int, raw: bytes) -> DeadRow:
-    """A row that cannot be carried, with its cause."""
-    return DeadRow(event_id, raw, table, lsn_text(lsn), error.code, str(error))
+def dead_row(
+    error: Poison, event_id: str, table: str, lsn: int, raw: bytes, shape: TableShape | None = None
+) -> DeadRow:
+    """A row that cannot be carried, with its cause.
+
+    Args:
+        error: The cause.
+        event_id: The id of its event.
+        table: Schema and table.
+        lsn: Where it stands in the log.
+        raw: Its bytes as the server sent them.
+        shape: What is needed to read the bytes later.
+    """
+    text = "" if shape is None else json.dumps(asdict(shape), separators=(",", ":"))
+    return DeadRow(event_id, raw, table, lsn_text(lsn), error.code, str(error), text)

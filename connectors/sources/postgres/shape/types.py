@@ -97,6 +97,8 @@ _DATA = "io.debezium.data"
 _CLOCK = "io.debezium.time"
 
 _FIXED: dict[int, WireType] = {
+    22: _STRING,  # the catalogue's own arrays have another text form than arrays
+    30: _STRING,
     16: WireType("boolean", values.boolean, CELL_BOOLEAN),
     17: WireType("bytes", values.bytea, CELL_BYTES),
     20: WireType("long", values.long, CELL_LONG),

@@ -137,8 +137,11 @@ def timestamp_millis(value: bytes) -> bytes:
 
 
 def timestamp_micros(value: bytes) -> bytes:
-    """Microseconds since 1970."""
-    return avro.long(temporal.micros(value))
+    """Microseconds since 1970; the server's last 30 years need more than 64 bits of them."""
+    number = temporal.micros(value)
+    if number > avro.LONG_MAX:
+        raise NoWireForm(value)
+    return avro.long(number)
 
 
 @dataclass(frozen=True, slots=True)
