@@ -85,16 +85,22 @@ class Tables:
         """
         self.topics.announce([self._topic(relation) for relation in relations])
 
-    def learn(self, relation: Relation) -> Table:
+    def learn(self, relation: Relation, *, refresh: bool = False) -> Table:
         """Take note of a table's shape; its schema is registered before any row is written.
+
+        Args:
+            relation: The table.
+            refresh: Ask the catalogue also for a table that is known: the log describes a table
+                again when something about it changed, which may be an enum's labels.
 
         Raises:
             Misconfigured: Two tables share a topic, or the registry refuses the schema.
             Transient: Catalogue, broker or registry are not available.
         """
         known = self._by_oid.get(relation.oid)
-        if known is not None and known.relation == relation:
-            return known
+        same = known if known is not None and known.relation == relation else None
+        if same is not None and not refresh:
+            return same
         name = f"{relation.schema}.{relation.table}"
         topic = self._topic(relation)
         selection, types = self._settings.selection, self._catalog.types()
@@ -108,6 +114,8 @@ class Tables:
             mirror=self._settings.compat == "debezium",
             form=self._settings.form,
         )
+        if same is not None and same.plan.schemas == plan.schemas:
+            return same
         shape = self._shape(plan.relation)
         frames = self.topics.bind(topic, plan.key_schema, plan.value_schema, shape)
         renders = renderers(relation, types, self._catalog.text_of)
