@@ -202,6 +202,21 @@ class TableTopics(Protocol):
         ...
 
 
+    def told(self, topic: str) -> Iterator[tuple[bytes, bool]]:
+        """Read what a raw topic says of its keys.
+
+        Args:
+            topic: Full name of the topic; it was bound.
+
+        Yields:
+            Key with its frame, and whether the record has a value; a key's records in order.
+
+        Raises:
+            Transient: The broker does not answer.
+        """
+        ...
+
+
 class Source(Protocol):
     """A system whose changes are read in commit order.
 

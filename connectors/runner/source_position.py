@@ -57,12 +57,39 @@ def forget_position(
         Misconfigured: The partition belongs to another source.
         Transient: The broker does not answer; nothing was forgotten.
     """
+    return replace_position(connection, topics, config, None)
+
+
+def replace_position(
+    connection: KafkaConnection,
+    topics: SourceTopics,
+    config: SourceConfig,
+    position: Position | None,
+) -> Position | None:
+    """Put another position in the place of the stored one.
+
+    A process of this source that still runs is fenced. The slot is left alone.
+
+    Args:
+        connection: Where the broker is.
+        topics: The source's topics.
+        config: The source.
+        position: Where the next start goes on; None to forget.
+
+    Returns:
+        The position that was replaced, None if there was none.
+
+    Raises:
+        Misconfigured: The partition belongs to another source.
+        Transient: The broker does not answer; nothing was replaced.
+    """
     name = transactional_id(connection, config.source)
+    text = None if position is None else json.dumps(dict(position.fields), sort_keys=True).encode()
     with Transaction(connection, name) as transaction:
         found = stored_position(connection, topics, config)
         transaction.begin()
         transaction.produce(
-            topics.offsets, config.source.encode(), None, partition=config.partition
+            topics.offsets, config.source.encode(), text, partition=config.partition
         )
         transaction.commit()
     return found

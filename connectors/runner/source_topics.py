@@ -17,11 +17,11 @@ from streams.contracts.provisioning import (
 )
 from streams.contracts.topic_specs import TopicSpec
 from streams.contracts.topics import DAY_MS, RECORD_LIMIT_BYTES, TRANSLATE_INPUT
-from streams.engine import preflight, provision
+from streams.engine import preflight, provision, read_partition
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from connectors.base import TableShape
     from connectors.runner.source_config import SourceConfig
@@ -94,9 +94,7 @@ class SourceTopics:
             Transient: The broker does not answer.
         """
         self._partitions.clear()
-        facts = self._ready(
-            [self._dead, self._offsets, self._input, self._signals, *self._beside]
-        )
+        facts = self._ready([self._dead, self._offsets, self._input, self._signals, *self._beside])
         self._partitions.update(facts)
         have = facts[self._offsets.name]
         if not 0 <= self._config.partition < have:
@@ -124,6 +122,13 @@ class SourceTopics:
         """See `connectors.base.TableTopics.bind`."""
         self.announce([topic])
         return self.contract.frames(topic, key, value, shape)
+
+    def told(self, topic: str) -> Iterator[tuple[bytes, bool]]:
+        """See `connectors.base.TableTopics.told`."""
+        for partition in range(self._partitions[topic]):
+            for record in read_partition(self._connection, topic, partition):
+                if record is not None and record.key is not None:
+                    yield record.key, record.value is not None
 
     def _raw(self, topic: str) -> TopicSpec:
         config = {

@@ -25,7 +25,7 @@ from connectors.sources.postgres.shape.tables import Tables
 from connectors.sources.postgres.snapshot.chunks import ChunkReader
 from connectors.sources.postgres.snapshot.initial import InitialSnapshot
 from connectors.sources.postgres.snapshot.reading import Weaver
-from connectors.sources.postgres.snapshot.state import begins_again, state_of
+from connectors.sources.postgres.snapshot.state import RECOVER, begins_again, state_of
 from streams.errors import LotgateError
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class PostgresSource:
         settings: What to read and how.
         signals: Where operators' orders come from; None for none.
     """
+
+    weaving: type[Weaver] = Weaver
 
     def __init__(self, settings: PostgresSettings, signals: Signals | None = None) -> None:
         self.name = settings.source
@@ -79,12 +81,12 @@ class PostgresSource:
         tables = Tables(self._settings, catalog, topics)
         tables.announce(table.relation for table in published)
         stored = None if since is None else since.fields
-        if stored is not None:
+        if stored is not None and stored["phase"] != RECOVER:
             invariant.server(
                 self._settings, stored, found, lambda: timeline_history(link, found[1])
             )
         if stored is None or begins_again(stored):
-            for change in self._first(catalog, link, origin, tables, published, stored):
+            for change in self._first(catalog, link, origin, topics, published, stored):
                 stored = change.position.fields
                 yield change
         if not self._stop.is_set() and stored is not None:
@@ -95,7 +97,7 @@ class PostgresSource:
         catalog: Catalog,
         link: Link,
         origin: Origin,
-        tables: Tables,
+        topics: TableTopics,
         published: list[Published],
         stored: Mapping[str, Any] | None,
     ) -> Iterator[Change]:
@@ -110,16 +112,19 @@ class PostgresSource:
         if stored is None:
             # Stored before the slot exists, so that a slot found later is known to be ours.
             yield Change(Position({**origin.base, "phase": "snapshot"}), barrier=True)
-        wanted = settings.snapshot == "initial"
+        recovers = stored is not None and stored["phase"] == RECOVER
+        wanted = settings.snapshot == "initial" or recovers
         point, exported = slots.create(settings, catalog, link, export=wanted)
         if exported is None:
             yield Change(Position({**origin.base, "lsn": point}), barrier=True)
             return
         if settings.compat:
             published = with_parents(catalog, published)
+        tables = self._fresh(topics, catalog)
         snapshot = InitialSnapshot(settings, origin, catalog, tables, point)
         self._progress = lambda: snapshot.progress
-        yield from snapshot.changes(published, exported, self._stop.is_set)
+        told = topics.told if recovers and self._keys_are_told() else None
+        yield from snapshot.changes(published, exported, self._stop.is_set, told)
         self._progress = _nothing
 
     def _follow(
@@ -152,9 +157,21 @@ class PostgresSource:
         fields |= {} if middle is None else {"middle": middle}
         fields |= {"signals": stored["signals"]} if "signals" in stored else {}
         state = state_of(stored.get("snapshot"))
-        weaver = Weaver(self.name, state, reader, fields, self._orders(stored))
+        weaver = self.weaving(self.name, state, reader, fields, self._orders(stored))
         self._progress = lambda: weaver.progress
         yield from weaver.woven(stream, stream.changes(self._stop, self._check))
+
+    def _keys_are_told(self) -> bool:
+        """Whether the topics say which keys are there, in a form that can be compared."""
+        form = self._settings.form
+        if form.tombstones and form.value_format == "avro":
+            return True
+        _log.warning(
+            "source %s cannot tell which rows vanished while the log was lost: its topics have no "
+            "tombstones, or are not Avro",
+            self.name,
+        )
+        return False
 
     def _fresh(self, topics: TableTopics, catalog: Catalog) -> Tables:
         """Tables as they are now: the log's own are as they were where it is read."""

@@ -143,6 +143,16 @@ class RowWriter:
         records = self._deletion(table, place, framed, was, block)
         return self._checked(Carried(change, records), place)
 
+    def vanished(self, table: Table, place: Place, key: bytes) -> list[RawRecord]:
+        """Tell of a row that is gone and of which its key alone is known.
+
+        Args:
+            table: Its table.
+            place: Where this is told.
+            key: The key's Avro body.
+        """
+        return self._deletion(table, place, table.key_frame + key, None, avro.NULL)
+
     def _deletion(
         self, table: Table, place: Place, key: bytes | None, was: Row | None, block: bytes
     ) -> list[RawRecord]:
@@ -182,7 +192,7 @@ class Blocks:
     """Counts a transaction's events and encodes each one's `transaction` block.
 
     Args:
-        transaction: The transaction's id, encoded.
+        transaction: The transaction's id, encoded; empty where events do not name it.
         total: Events before.
         tables: Events before, per table.
     """
@@ -196,9 +206,9 @@ class Blocks:
         self.tables = tables
 
     @property
-    def transaction(self) -> bytes:
-        """The transaction's id, encoded."""
-        return self._transaction
+    def opening(self) -> bytes:
+        """Each event's block up to its counts; null where events do not name the transaction."""
+        return avro.SOME + self._transaction if self._transaction else avro.NULL
 
     def of(self, table: str) -> Blocks:
         """Count the next events for a table."""
@@ -209,6 +219,8 @@ class Blocks:
         """The block of the next event."""
         self.total += 1
         count = self.tables[self.current] = self.tables.get(self.current, 0) + 1
+        if not self._transaction:
+            return avro.NULL
         return b"\x02%b%b%b" % (self._transaction, avro.long(self.total), avro.long(count))
 
 

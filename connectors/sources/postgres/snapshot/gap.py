@@ -28,8 +28,6 @@ FRAME = 5
 AT_ONCE = 5_000
 _log = logging.getLogger(__name__)
 
-Told = "Callable[[str], Iterable[tuple[bytes, bool]]]"
-
 
 def vanished(
     session: Session,
@@ -51,23 +49,23 @@ def vanished(
         Deletes with their tombstones.
     """
     there = _keys(session, readable, table)
-    gone: dict[bytes, bytes] = {}
+    gone: dict[bytes, None] = {}
     for key, is_there in told(table.plan.topic):
         body = key[FRAME:]
         if _digest(body) in there:
             continue
         if is_there:
-            gone[body] = key
+            gone[body] = None
         else:
             gone.pop(body, None)
     if gone:
         _log.warning("%d rows of %s vanished while the log was lost", len(gone), table.name)
     piece = Piece()
     for number, body in enumerate(gone):
-        maker.vanished(table, body, number, piece)
         if len(piece.gone) >= AT_ONCE:
             yield piece
             piece = Piece()
+        maker.vanished(table, body, number, piece)
     if piece.gone:
         yield piece
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from connectors.sources.postgres.log.frames import lsn_text
 from connectors.sources.postgres.snapshot.blocks import Readers, Wanted
+from connectors.sources.postgres.snapshot.gap import vanished
 from connectors.sources.postgres.snapshot.progress import ProgressClock
 from connectors.sources.postgres.snapshot.ranges import readable
 from connectors.sources.postgres.snapshot.rows import Piece, RowMaker, cells_of, reads_binary
-from connectors.sources.postgres.snapshot.state import Run, SnapshotState, TableCursor
+from connectors.sources.postgres.snapshot.state import RECOVER, Run, SnapshotState, TableCursor
 from streams.runtime import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from connectors.base import Change
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from connectors.sources.postgres.snapshot.blocks import Block
     from connectors.sources.postgres.snapshot.progress import SnapshotProgress
     from connectors.sources.postgres.snapshot.ranges import Key
+
+    Told = Callable[[str], Iterable[tuple[bytes, bool]]]
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +67,11 @@ class InitialSnapshot:
         return self._clock.look()
 
     def changes(
-        self, published: list[Published], exported: str, stopped: Callable[[], bool]
+        self,
+        published: list[Published],
+        exported: str,
+        stopped: Callable[[], bool],
+        told: Told | None = None,
     ) -> Iterator[Change]:
         """Read every table and give bounded pieces; the last one opens the stream.
 
@@ -72,6 +79,7 @@ class InitialSnapshot:
             published: The tables.
             exported: The exported snapshot.
             stopped: Tells whether to give up.
+            told: After a gap in the log: what the topics say of keys, see `gap`.
 
         Raises:
             Misconfigured: A table cannot be read.
@@ -87,6 +95,8 @@ class InitialSnapshot:
         with Readers(settings.dsn, exported, settings.snapshot_workers) as readers:
             wanted = [self._wanted(table, readers) for table in self._ordered(published)]
             run.tables = [each.cursor for each in wanted]
+            if told is not None:
+                yield from self._vanished(wanted, readers, told)
             first = True
             for block in readers.blocks(wanted, stopped):
                 yield from self._pieces(block, first=first)
@@ -98,6 +108,15 @@ class InitialSnapshot:
             # Nothing was there to read at all.
             yield self._change(Piece(), last=True)
         self._clock.finished()
+
+    def _vanished(self, wanted: list[Wanted], readers: Readers, told: Told) -> Iterator[Change]:
+        """Deletes of the gap; it stays open until rows are read."""
+        fields = {**self._origin.base, "phase": RECOVER, "lsn": self._point}
+        for each in wanted:
+            if each.table.plan.key_schema is None:
+                continue
+            for piece in vanished(readers.planner, each.readable, each.table, self._maker, told):
+                yield self._maker.change(piece, fields, last=False, snapshot=True)
 
     def _ordered(self, published: list[Published]) -> list[Published]:
         """Tables without a key first: while one is unfinished, a broken snapshot begins again."""

@@ -48,6 +48,8 @@ class Weaver:
             stored.
     """
 
+    windows: type[Windows] = Windows
+
     def __init__(
         self,
         source: str,
@@ -62,7 +64,7 @@ class Weaver:
         self._fields = {name: fields[name] for name in fields if name not in _OURS}
         self._read_upto = fields.get("signals")
         self._signals = signals
-        self._windows = Windows()
+        self._windows = self.windows()
         self._clock: ProgressClock | None = None
         self._changed = False
         self._looked = 0.0

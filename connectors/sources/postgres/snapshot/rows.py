@@ -70,6 +70,7 @@ class Piece:
 
     made: list[Made] = field(default_factory=list)
     dead: list[DeadRow] = field(default_factory=list)
+    gone: list[RawRecord] = field(default_factory=list)
     filled: int = 0
     rows: int = 0
 
@@ -93,7 +94,7 @@ class RowMaker:
         self._origin = origin
         self._run = run
         self._prefix = f"pg:{origin.system_id}:snap:"
-        self._writer = RowWriter(settings.record_bytes)
+        self._writer = RowWriter(settings.record_bytes, tombstones=settings.form.tombstones)
         self._now_us = clock.now_ms() * 1000
         self._clock = clock_part(self._now_us * 1000)
         self._sources: dict[tuple[int, str], SourceBlock] = {}
@@ -128,7 +129,7 @@ class RowMaker:
             shown = cells = row if table.mask is None else table.mask.cells(row)
             key = plan.key(cells)[0]
             if key is not None:
-                own_id = f"{run.label}:{table.name}:{hashlib.sha256(key).hexdigest()[:32]}"
+                own_id = f"{run.label}:{table.name}:{_digest(key)}"
             event_id = self._prefix + own_id
             sequence = b'["%d","%d"]' % (run.point, number)
             source = self._source(table, mark).encode(sequence, run.point)
@@ -139,6 +140,24 @@ class RowMaker:
             return None
         change = carried.change if self._settings.translator else b""
         return Made(carried.records[0], change, own_id)
+
+    def vanished(self, table: Table, key: bytes, number: int, piece: Piece) -> None:
+        """Tell of a row that the topic has and the table has not.
+
+        Args:
+            table: Its table.
+            key: Its key's Avro body.
+            number: Counts such rows of the table.
+            piece: Takes the delete and its tombstone.
+        """
+        run = self._run
+        place = Place(
+            number,
+            f"pg:{self._origin.system_id}:gap:{run.label}:{table.name}:{_digest(key)}",
+            self._source(table, "true").encode(b'["%d","%d"]' % (run.point, number), run.point),
+            self._clock,
+        )
+        piece.gone.extend(self._writer.vanished(table, place, key))
 
     def change(
         self, piece: Piece, fields: Mapping[str, Any], *, last: bool, snapshot: bool
@@ -152,16 +171,16 @@ class RowMaker:
             snapshot: The log does not flow yet.
         """
         body = None
-        if self._settings.translator:
+        if self._settings.translator and not piece.gone:
             changes = [made.change for made in piece.made]
             body = chunk_body(self._head, self._run.chunk - 1, changes, last=last)
         size = sum(len(made.record.value or b"") + len(made.change) for made in piece.made)
         return Change(
             position=Position(fields),
-            records=[made.record for made in piece.made],
+            records=piece.gone or [made.record for made in piece.made],
             transaction=body,
             dead=piece.dead,
-            rows=len(piece.made) + len(piece.dead),
+            rows=len(piece.made) + len(piece.dead) + len(piece.gone),
             size=size,
             snapshot=snapshot,
             barrier=snapshot and last,
@@ -184,3 +203,8 @@ class RowMaker:
                 )
             )
         return found
+
+
+def _digest(key: bytes) -> str:
+    """Tells a row from others in its event's id."""
+    return hashlib.sha256(key).hexdigest()[:32]

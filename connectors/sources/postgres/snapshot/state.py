@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Mode = Literal["initial", "incremental"]
+RECOVER = "recover"
+"""Phase of a position behind which the log is lost: slot and snapshot begin again, and deletes
+in between are told."""
 
 
 @dataclass(slots=True)
