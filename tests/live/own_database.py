@@ -9,7 +9,7 @@ import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 from localstack import Stack
@@ -39,6 +39,8 @@ class Servers:
 
     stack: Stack
     processes: dict[str, Process] = field(default_factory=dict)
+    usual: tuple[str, ...] = ()
+    """The settings that every server of a stack has, as its command line has them."""
 
     @property
     def password(self) -> str:
@@ -59,6 +61,7 @@ class Servers:
 
     def start_primary(self, settings: Mapping[str, str]) -> None:
         command = self.stack.database.command()
+        self.usual = tuple(command.argv[command.argv.index("-c") :])
         self._start("database", [*command.argv, *_flags(settings)], Path(str(command.folder)))
 
     def start_standby(self, settings: Mapping[str, str]) -> None:
@@ -83,7 +86,7 @@ class Servers:
         reached = f"{source} password={self.password}"
         told = {**settings, "port": str(self.port(STANDBY)), "primary_conninfo": reached}
         # Of two values for one setting the server takes the last.
-        words = (*_flags_of(self.stack.database.command()), *_flags(told))
+        words = (*self.usual, *_flags(told))
         argv = postgres.argv_as(user, "postgres", "-D", str(home), *words)
         self._start(STANDBY, argv, home)
 
@@ -118,12 +121,6 @@ class Servers:
 
 def _flags(settings: Mapping[str, str]) -> list[str]:
     return [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-
-
-def _flags_of(command: Any) -> list[str]:
-    """The settings of a server's command line."""
-    argv = list(command.argv)
-    return argv[argv.index("-c") :]
 
 
 @contextmanager

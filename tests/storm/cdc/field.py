@@ -82,7 +82,7 @@ class Storm:
         self.admin = addresses.admin_dsn
         self.rig = make_rig(self.admin, addresses.bootstrap, addresses.registry_url, *SCHEMA)
         wal.make_slot(self.rig.dsn, self.rig.name)
-        self.rig.sql(*before_the_snapshot(SNAPSHOT_ROWS))
+        self.rig.sql(*before_the_snapshot(min(SNAPSHOT_ROWS, plan.rows // 6)))
         row = self.rig.rows("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
         self.filled = int(row[0][0])
         order = Order(self.rig.dsn, self.rig.bootstrap, self.rig.registry_url, self.rig.name)

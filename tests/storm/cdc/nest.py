@@ -110,7 +110,8 @@ class Nest:
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     @property
     def lives(self) -> list[Life]:
@@ -146,6 +147,9 @@ class Nest:
         assert pipe is not None
         pipe.close()
         self._process.wait(STOP_S)
+        self._listener.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def _await_end(self, life: Life) -> None:
         life.code = self._answers.get()["code"]

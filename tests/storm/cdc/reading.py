@@ -99,7 +99,7 @@ class Topics:
 
 def _until_end(consumer: Consumer) -> Iterator[Message]:
     while True:
-        for message in consumer.consume(5_000, 1.0):
+        for message in consumer.consume(5_000, 0.1):
             error = message.error()
             if error is None:
                 yield message

@@ -13,6 +13,7 @@ from tests.storm.cdc.writers import big_transaction
 POINT_S = 10.0
 """How long a source may take to die at the point that was armed, before it is killed."""
 STARTING_S = 4.0
+WORKING_S = 2.5
 WORK_S = 45.0
 ROUND_S = 1.2
 """In which the rows of a round are written."""
@@ -50,33 +51,37 @@ def strike(storm: Storm) -> None:
 def _finish_snapshot(storm: Storm, life: Life) -> None:
     """Let the snapshot end: its deaths are over, and from here on the log is read."""
     deadline = time.monotonic() + WORK_S
-    while not storm.watcher.streams() and not life.ended.wait(0.05):
+    while not storm.watcher.has_read_all() and not life.ended.wait(0.05):
         if time.monotonic() > deadline:
             raise TimeoutError("the snapshot does not end")
 
 
 def _work(storm: Storm, life: Life, fault: str, progress: float, lot: float) -> None:
     """Let a source work while the rows of this round are written."""
-    began = time.monotonic()
-    step = storm.plan.rows / storm.plan.kills
-    while _goes_on(life, fault, began, lot):
+    began, step = time.monotonic(), storm.plan.rows / storm.plan.kills
+    first_commit = 0.0
+    while _goes_on(life, fault, began, first_commit, lot):
+        if not first_commit and life.trace.count("after_commit"):
+            first_commit = time.monotonic()
         # A point that is still not met needs more rows.
         share = min(4.0 if fault else 1.0, (time.monotonic() - began) / ROUND_S)
         storm.quota.allow(int(storm.plan.rows * progress + step * share))
         life.ended.wait(0.05)
 
 
-def _goes_on(life: Life, fault: str, began: float, lot: float) -> bool:
+def _goes_on(life: Life, fault: str, began: float, first_commit: float, lot: float) -> bool:
     """Whether this round's process may live on, by its lot from 0 to 1."""
     if life.ended.is_set():
         return False
-    age = time.monotonic() - began
+    now = time.monotonic()
     if fault:
-        return age < POINT_S
+        return now - began < POINT_S
     # A third dies while it starts, the others after some work.
     if lot < 1 / 3:
-        return age < lot * STARTING_S
-    return age < WORK_S and life.trace.count("after_commit") < 1 + 20 * (lot - 1 / 3)
+        return now - began < lot * STARTING_S
+    if not first_commit:
+        return now - began < WORK_S
+    return now - first_commit < (lot - 1 / 3) * WORKING_S
 
 
 def _end(storm: Storm, life: Life, fault: str) -> None:

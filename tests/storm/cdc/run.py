@@ -69,7 +69,7 @@ def _until_read(storm: Storm, life: Life, deadline: float) -> Iterator[None]:
         row = server.execute("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()
         end = int(row[0]) if row else 0
         server.execute("insert into item values (0, 0, 'the last row')")
-    while not (storm.watcher.streams() and storm.watcher.stored > end):
+    while not (storm.watcher.has_read_all() and storm.watcher.stored > end):
         if life.ended.is_set() or time.monotonic() > deadline:
             raise TimeoutError(f"the source does not come to the end (status {life.code})")
         yield

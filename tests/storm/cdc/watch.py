@@ -73,8 +73,12 @@ class Watcher(threading.Thread):
             raise
 
     def streams(self) -> bool:
-        """The snapshot is done: a position in the log is stored."""
+        """A position in the log is stored."""
         return self._position.get("phase") == "stream"
+
+    def has_read_all(self) -> bool:
+        """The log is read, and nothing is left of the snapshot."""
+        return self.streams() and not self._position.get("snapshot")
 
     def end(self) -> Seen:
         self._end.set()
