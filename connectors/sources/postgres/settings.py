@@ -62,6 +62,11 @@ class PostgresSettings:
     slot_failover: bool = False
 
     @property
+    def names_transactions(self) -> bool:
+        """Each event names its transaction; Debezium's do only with transaction metadata."""
+        return not self.compat or self.form.transaction_metadata
+
+    @property
     def text_only(self) -> bool:
         """Values are asked for as text: a mode is set that is worked out from text alone."""
         return not self.form.plain

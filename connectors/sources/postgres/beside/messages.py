@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from connectors.base import RawRecord
 from connectors.sources.encoding import primitives as avro
-from connectors.sources.postgres.beside.schemas import MESSAGE_KEY, MESSAGE_VALUE
+from connectors.sources.postgres.beside.schemas import MESSAGE_KEY, message_value
 from connectors.sources.postgres.shape.envelope import SourceBlock, SourceFacts, some_long
 from connectors.sources.postgres.shape.identity import event_headers
 
@@ -62,7 +63,9 @@ class MessageRecords:
         self._settings = settings
         self._database = database
         self._topic = f"{settings.name}.message"
-        self._frames = topics.bind(self._topic, MESSAGE_KEY, MESSAGE_VALUE)
+        self._mode = settings.form.binary_mode
+        value = message_value("bytes" if self._mode == "bytes" else "string")
+        self._frames = topics.bind(self._topic, MESSAGE_KEY, value)
         self.collection = DEBEZIUM_COLLECTION if settings.compat else COLLECTION
 
     def record(self, emitted: Emitted, now_us: int) -> RawRecord:
@@ -91,7 +94,16 @@ class MessageRecords:
             source,
             emitted.block,
             prefix,
-            avro.raw(emitted.content),
+            avro.raw(self._content(emitted.content)),
         )
         headers = event_headers(emitted.event_id)
         return RawRecord(self._topic, self._frames[0] + prefix, value, headers)
+
+    def _content(self, content: bytes) -> bytes:
+        match self._mode:
+            case "base64":
+                return b64encode(content)
+            case "hex":
+                return content.hex().encode()
+            case _:
+                return content

@@ -45,20 +45,26 @@ TRANSACTION_VALUE = _record(
 HEARTBEAT_KEY = _record(_COMMON, "ServerNameKey", {"name": "serverName", "type": "string"})
 HEARTBEAT_VALUE = _record(_COMMON, "Heartbeat", {"name": "ts_ms", "type": "long"})
 MESSAGE_KEY = _record(_POSTGRES, "MessageKey", {"name": "prefix", **optional("string")})
-MESSAGE_VALUE = _record(
-    _POSTGRES,
-    "MessageValue",
-    {"name": "op", "type": "string"},
-    {"name": "ts_ms", **optional("long")},
-    {"name": "source", "type": SOURCE_SCHEMA},
-    {"name": "transaction", "type": ["null", BLOCK_SCHEMA], "default": None},
-    {
-        "name": "message",
-        "type": _record(
-            _POSTGRES,
-            "Message",
-            {"name": "prefix", **optional("string")},
-            {"name": "content", **optional("bytes")},
-        ),
-    },
-)
+
+
+def message_value(content: str) -> dict[str, Any]:
+    """The schema of messages.
+
+    Args:
+        content: How their content travels: `bytes`, or `string`.
+    """
+    message = _record(
+        _POSTGRES,
+        "Message",
+        {"name": "prefix", **optional("string")},
+        {"name": "content", **optional(content)},
+    )
+    return _record(
+        _POSTGRES,
+        "MessageValue",
+        {"name": "op", "type": "string"},
+        {"name": "ts_ms", **optional("long")},
+        {"name": "source", "type": SOURCE_SCHEMA},
+        {"name": "transaction", "type": ["null", BLOCK_SCHEMA], "default": None},
+        {"name": "message", "type": message},
+    )

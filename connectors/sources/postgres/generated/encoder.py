@@ -67,7 +67,11 @@ class Encoder:
 
 
 def encoder_of(
-    table: Table, types: Mapping[int, TypeFacts], *, tombstones: bool = True
+    table: Table,
+    types: Mapping[int, TypeFacts],
+    *,
+    tombstones: bool = True,
+    counted: bool = True,
 ) -> Encoder | None:
     """Make a table's encoder.
 
@@ -75,6 +79,7 @@ def encoder_of(
         table: The table.
         types: What the catalogue says about types that are not built in.
         tombstones: A delete is followed by a record without a value.
+        counted: Events say their number in their transaction.
 
     Returns:
         None if a field policy hides some of its values: its rows go the long way.
@@ -82,7 +87,7 @@ def encoder_of(
     if table.mask is not None or not table.plan.columns:
         return None
     columns = _planned(table, types)
-    run = run_source(columns, tombstones=tombstones, mirror=table.plan.mirror)
+    run = run_source(columns, tombstones=tombstones, mirror=table.plan.mirror, counted=counted)
     source = f"{run}\n\n{copy_source(columns)}"
     names = {**NAMES, **_names(table, columns)}
     where = f"<rows of {table.name}>"

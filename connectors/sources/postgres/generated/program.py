@@ -22,7 +22,9 @@ def _indented(depth: int, lines: Iterable[str]) -> Iterator[str]:
         yield INDENT * depth + line
 
 
-def run_source(columns: tuple[Planned, ...], *, tombstones: bool, mirror: bool) -> str:
+def run_source(
+    columns: tuple[Planned, ...], *, tombstones: bool, mirror: bool, counted: bool = True
+) -> str:
     """The function that carries consecutive rows of one table.
 
     It goes on until a frame is something else, or a row that it does not foresee: that one is not
@@ -33,6 +35,7 @@ def run_source(columns: tuple[Planned, ...], *, tombstones: bool, mirror: bool) 
         tombstones: A delete is followed by a record without a value.
         mirror: Do exactly as Debezium: the sequence names the row's place in the log, else its
             ordinal; columns without a value are not named.
+        counted: Events say their number in their transaction.
     """
     body = (
         "def run(frames, at, end, span, ordinal, total, count, size, most, limit, add):",
@@ -42,7 +45,7 @@ def run_source(columns: tuple[Planned, ...], *, tombstones: bool, mirror: bool) 
                 "heads, middle, block, tails, lost_tails, event, seed = span",
                 "try:",
                 *_indented(1, ("while at < end and size < most:",)),
-                *_indented(2, _row(columns, tombstones=tombstones, mirror=mirror)),
+                *_indented(2, _row(columns, tombstones=tombstones, mirror=mirror, counted=counted)),
                 "except FAULTS: pass",
                 "return at, ordinal, total, count, size",
             ),
@@ -51,7 +54,9 @@ def run_source(columns: tuple[Planned, ...], *, tombstones: bool, mirror: bool) 
     return "\n".join(body) + "\n"
 
 
-def _row(columns: tuple[Planned, ...], *, tombstones: bool, mirror: bool) -> Iterator[str]:
+def _row(
+    columns: tuple[Planned, ...], *, tombstones: bool, mirror: bool, counted: bool
+) -> Iterator[str]:
     yield "m = frames[at]"
     yield f"way = ways.get(m[{HEAD}:{ROW}])"
     yield "if way is None: break"
@@ -78,8 +83,10 @@ def _row(columns: tuple[Planned, ...], *, tombstones: bool, mirror: bool) -> Ite
     cells = ", ".join(f"c{each.number}" for each in columns)
     yield f"value = join((before, {cells}, behind,"
     yield f"{INDENT}heads[len(order)], order, middle, long(lsn), block,"
-    yield f"{INDENT}SMALL[total + 1] if total < 8191 else long(total + 1),"
-    yield f"{INDENT}SMALL[count + 1] if count < 8191 else long(count + 1), tail))"
+    if counted:
+        yield f"{INDENT}SMALL[total + 1] if total < 8191 else long(total + 1),"
+        yield f"{INDENT}SMALL[count + 1] if count < 8191 else long(count + 1),"
+    yield f"{INDENT}tail))"
     yield "if len(value) > limit: break"
     yield "digest = sha1(seed + place).digest()"
     yield (

@@ -152,7 +152,8 @@ class Assembler:
         )
 
     def _begin(self, begin: pgoutput.Begin, now_us: int) -> None:
-        name = avro.raw(b"%d:%d" % (begin.xid, begin.commit_lsn))
+        named = self._settings.names_transactions
+        name = avro.raw(b"%d:%d" % (begin.xid, begin.commit_lsn)) if named else b""
         head = self._head(begin, now_us) if self._settings.translator else None
         opened = OpenTransaction(begin, Blocks(name, 0, {}), head, clock_part(now_us * 1000))
         middle, self._middle = self._middle, None

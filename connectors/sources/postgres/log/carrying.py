@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from connectors.sources.encoding import primitives as avro
 from connectors.sources.postgres.generated.encoder import Span
 from connectors.sources.postgres.log import frames, pgoutput
+from connectors.sources.postgres.log.readable import readable
 from connectors.sources.postgres.log.transaction import dead_row
 from connectors.sources.postgres.shape.envelope import SourceBlock, SourceFacts
 from connectors.sources.postgres.shape.identity import row_event, uuid_seed
@@ -104,7 +105,10 @@ class Carrying:
         except Poison as error:
             blocks.total, blocks.tables[table.name] = before
             raw = message if table.mask is None else table.mask.message(message)
-            current.dead.append(dead_row(error, place.event_id, table.name, lsn, raw, table.shape))
+            shown = readable(table, raw)
+            current.dead.append(
+                dead_row(error, place.event_id, table.name, lsn, raw, table.shape, shown)
+            )
             size = min(len(message), self._settings.record_bytes)
             current.size += size
             current.filled += size
@@ -180,7 +184,7 @@ class Carrying:
                 for digits in range(_MOST_DIGITS)
             ],
             middle=b'"]' + middle,
-            block=b"\0\0\0" + avro.SOME + current.blocks.transaction,
+            block=b"\0\0\0" + current.blocks.opening,
             tails=ends if mirror else [end + avro.NULL + avro.NULL for end in ends],
             lost_tails=ends,
             event=event.encode(),

@@ -120,7 +120,12 @@ class Tables:
         frames = self.topics.bind(topic, plan.key_schema, plan.value_schema, shape)
         renders = renderers(relation, types, self._catalog.text_of)
         table = Table(plan, name, *frames, mask, shape, renders)
-        encoder = encoder_of(table, types, tombstones=self._settings.form.tombstones)
+        encoder = encoder_of(
+            table,
+            types,
+            tombstones=self._settings.form.tombstones,
+            counted=self._settings.names_transactions,
+        )
         table = replace(table, encoder=encoder)
         self._by_oid[relation.oid] = table
         return table
