@@ -109,6 +109,11 @@ def form_of(column: Column, oid: int, render: Render) -> Form:
         return _called(direct.decimal(encode.scale))
     if isinstance(encode, values.Zoned) and oid == 1184:
         return _called(direct.zoned(encode.precision), "int8", 8)
+    if isinstance(encode, values.Label) and render is scalars.plain:
+        return Form(
+            ("t = m[{s}:{e}]", "if t not in labels{i}: raise Unusual", _SIZED),
+            names={"labels{i}": encode.known},
+        )
     if encode is values.text and (oid in _STRINGS or render is scalars.plain):
         return _TEXT if oid != 18 else _long_way(encode, render)
     return _FORMS.get((encode, oid)) or _long_way(encode, render)

@@ -6,6 +6,7 @@ The first one that is not goes the long way, over the server's text, which knows
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from connectors.sources.encoding import primitives as avro
@@ -101,14 +102,16 @@ class Carrying:
         blocks = current.blocks.of(table.name)
         before = blocks.total, blocks.tables.get(table.name, 0)
         try:
-            return self._carried(table, place, message, blocks)
+            carried = self._carried(table, place, message, blocks)
+            if not table.plan.outdated():
+                return carried
+            blocks.total, blocks.tables[table.name] = before
+            return self._carried(self._tables.renewed(table), place, message, blocks)
         except Poison as error:
             blocks.total, blocks.tables[table.name] = before
             raw = message if table.mask is None else table.mask.message(message)
-            shown = readable(table, raw)
-            current.dead.append(
-                dead_row(error, place.event_id, table.name, lsn, raw, table.shape, shown)
-            )
+            dead = dead_row(error, place.event_id, table.name, lsn, raw, table.shape)
+            current.dead.append(replace(dead, row=readable(table, raw)))
             size = min(len(message), self._settings.record_bytes)
             current.size += size
             current.filled += size

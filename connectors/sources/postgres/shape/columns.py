@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from connectors.sources.postgres.form import RecordForm
-    from connectors.sources.postgres.shape.values import Encode
+    from connectors.sources.postgres.shape.values import Encode, Label
     from connectors.sources.postgres.shape.wire import WireType
 
 
@@ -42,6 +42,7 @@ class Column:
         cell_nothing: The cell's name and null.
         default: The default that the schema holds, or `NO_DEFAULT`; null then comes second.
         left_out: The column has no part in the raw record; its bodies are empty.
+        labels: What notices new labels of its enums.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Column:
     cell_nothing: bytes
     default: Any = NO_DEFAULT
     left_out: bool = False
+    labels: tuple[Label, ...] = ()
 
 
 def planned(
@@ -99,6 +101,7 @@ def planned(
         cell_nothing=entry + CELL_NULL,
         default=default,
         left_out=wire.left_out,
+        labels=wire.labels,
     )
 
 

@@ -97,6 +97,7 @@ class TablePlan:
             self._planned(column, facts, types, form, nullable=column.name not in required)
             for column in relation.columns
         )
+        self._labels = tuple(label for column in self._columns for label in column.labels)
         self._refuse_collisions()
         self._key = tuple(
             index
@@ -147,6 +148,13 @@ class TablePlan:
     def columns(self) -> tuple[Column, ...]:
         """The columns' plans, in the relation's order."""
         return self._columns
+
+    def outdated(self) -> bool:
+        """Whether a row since the last call held an enum's label that the schema does not list."""
+        missed = [label for label in self._labels if label.missed]
+        for label in missed:
+            label.missed = False
+        return bool(missed)
 
     @property
     def schemas(self) -> tuple[dict[str, Any] | None, dict[str, Any]]:

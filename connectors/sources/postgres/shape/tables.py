@@ -130,6 +130,14 @@ class Tables:
         self._by_oid[relation.oid] = table
         return table
 
+    def renewed(self, table: Table) -> Table:
+        """The table as the catalogue has it now; the same if that makes no difference.
+
+        Raises:
+            Transient: Catalogue, broker or registry are not available.
+        """
+        return self.learn(table.relation, refresh=True)
+
     def _shape(self, relation: Relation) -> TableShape:
         oids = [column.oid for column in relation.columns]
         typmods = [column.typmod for column in relation.columns]

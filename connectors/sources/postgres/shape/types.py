@@ -228,7 +228,9 @@ def _made(
 
 def _enum(facts: TypeFacts) -> WireType:
     parameters = {"connect.parameters": {"allowed": ",".join(facts.labels)}}
-    return WireType(named("string", f"{_DATA}.Enum", **parameters), values.text, CELL_STRING)
+    label = values.Label(facts.labels)
+    schema = named("string", f"{_DATA}.Enum", **parameters)
+    return WireType(schema, label, CELL_STRING, labels=(label,))
 
 
 def _array(
@@ -249,4 +251,4 @@ def _array(
     encode = values.array_of(element.encode, nullable=nullable, delimiter=delimiter)
     if mirror:
         encode = lossy.array(encode, nullable=nullable)
-    return WireType({"type": "array", "items": items}, encode)
+    return WireType({"type": "array", "items": items}, encode, labels=element.labels)

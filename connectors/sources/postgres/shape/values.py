@@ -6,7 +6,7 @@ Each function takes the text as the server sent it and returns the Avro body of 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from connectors.sources.encoding import primitives as avro
@@ -32,6 +32,29 @@ def text(value: bytes) -> bytes:
     if not value.isascii():
         str(value, "utf-8")
     return avro.raw(value)
+
+
+class Label:
+    """An enum's label; notices one that the schema does not list.
+
+    The log says nothing when an enum gets another label: its first row does.
+
+    Args:
+        labels: The labels that the schema lists.
+    """
+
+    __slots__ = ("known", "missed")
+
+    def __init__(self, labels: Iterable[str]) -> None:
+        self.known = {label.encode() for label in labels}
+        self.missed = False
+
+    def __call__(self, value: bytes) -> bytes:
+        """Pass a label through."""
+        if value not in self.known:
+            self.known.add(value)
+            self.missed = True
+        return text(value)
 
 
 def integer(value: bytes) -> bytes:

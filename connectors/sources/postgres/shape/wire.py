@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from connectors.sources.postgres.shape.values import Encode
+    from connectors.sources.postgres.shape.values import Encode, Label
 
 # The branches of a transaction record's cell: null, boolean, long, string, bytes.
 CELL_NULL = b"\x00"
@@ -28,6 +28,7 @@ class WireType:
         zero: The body that stands for "no value" where the schema allows no null.
         left_out: The column has no part in records at all.
         unknown: It is the bytes of a text whose type nobody knows.
+        labels: What notices new labels of the enums in it.
     """
 
     schema: Any
@@ -36,6 +37,7 @@ class WireType:
     zero: bytes = field(default=b"\x00")
     left_out: bool = False
     unknown: bool = False
+    labels: tuple[Label, ...] = ()
 
 
 def named(base: str, name: str, **more: Any) -> dict[str, Any]:
