@@ -96,6 +96,7 @@ class DeadRow:
         code: Stable code of the error.
         cause: What is wrong, and what to do.
         shape: The table's shape as JSON, by which the bytes can be read later; empty if unknown.
+        row: The row as far as a person can read it, as JSON; empty if not at all.
     """
 
     key: str
@@ -105,6 +106,7 @@ class DeadRow:
     code: str
     cause: str
     shape: str = ""
+    row: str = ""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from connectors.sources.encoding.transactions import TransactionHead, chunk_body
-from streams.contracts.topics import RECORD_LIMIT_BYTES, TRANSLATE_INPUT
+from streams.contracts.topics import DEAD_LETTER_LIMIT_BYTES, RECORD_LIMIT_BYTES, TRANSLATE_INPUT
 from streams.engine import reach
 from streams.errors import Misconfigured
 from streams.model.rows import SourceTransaction
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from streams.engine import Transaction
 
 FRAME_BYTES = 5
+FRAMING_BYTES = 2_048
+"""What a dead letter's key, names of headers and framing take at most."""
 PREFIX = "lotgate-dlq-"
 
 
@@ -168,7 +170,6 @@ class Batch:
         produce(records[half:], partitions)
 
     def _dead(self, row: DeadRow) -> None:
-        raw = row.raw[:RECORD_LIMIT_BYTES]
         story = {
             "topic": f"{self._config.source}:{row.table}",
             "partition": "0",
@@ -184,7 +185,11 @@ class Batch:
             "attempts": "1",
             "cause": row.key,
             "bytes": str(len(row.raw)),
+            "row": row.row,
+            "shape": row.shape,
         }
         headers = [(PREFIX + name, text.encode()) for name, text in story.items()]
         headers.append(("event_id", row.key.encode()))
+        room = DEAD_LETTER_LIMIT_BYTES - FRAMING_BYTES - sum(len(text) for _, text in headers)
+        raw = row.raw[: min(RECORD_LIMIT_BYTES, room)]
         self._transaction.produce(self._topics.dead_letters, row.key.encode(), raw, headers=headers)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from connectors.runner.contract.history import Version
+from streams.operator.answers.decoding import shown
 from tests.live.test_cdc_support import Rig, drop_rig, make_rig, until
 
 if TYPE_CHECKING:
@@ -208,3 +209,48 @@ def test_a_full_parking_topic_stops_the_source_by_name(rig: Rig) -> None:
     _permit(rig)
     with rig.running() as running:
         until(lambda: len(rig.table("item")) == 11, "the rows")
+
+
+@pytest.mark.urs("M3.3")
+@pytest.mark.parametrize("translator", ["", "tryton"], ids=["generated", "translated"])
+def test_a_bad_row_is_one_letter_that_can_be_read(rig: Rig, translator: str) -> None:
+    rig.sql(
+        "create table odd(id numeric primary key, v text, w uuid, x text)",
+        "insert into odd values ('NaN', 'read', null)",
+        "alter publication lotgate add table odd",
+    )
+    with rig.running(translator=translator) as running:
+        until(lambda: running.health.state == "reading", "the start")
+        rig.sql(
+            "begin; insert into odd values (1, 'one');"
+            "insert into odd values ('Infinity', 'two', gen_random_uuid()); commit",
+            "update odd set v = 'three' where id = 'NaN'",
+            "insert into item values (2, repeat('ä', 1500000), 7)",
+            "insert into odd values (2, 'four')",
+        )
+        until(lambda: running.health.rows >= 7, "the rows")
+        assert running.failure is None
+    found = [rig.decoded(record.value)["after"]["v"] for record in rig.table("odd")]
+    assert sorted(found) == ["four", "one"]
+    letters = rig.records("dlq.lotgate-erp")
+    story = [
+        (
+            (letter.header("lotgate-dlq-code") or b"").decode(),
+            json.loads(letter.header("lotgate-dlq-row") or b"{}"),
+        )
+        for letter in letters
+    ]
+    assert [code for code, _ in story] == [*["undecodable_row"] * 3, "row_too_large"]
+    assert story[1][1]["new"]["id"] == "Infinity"
+    assert story[1][1]["new"]["v"] == "two"
+    assert len(story[1][1]["new"]["w"]) == 36
+    assert story[1][1]["new"]["x"] is None
+    assert story[2][1]["new"]["v"] == "three"
+    assert story[3][1]["new"]["v"].endswith("… (3,000,000 bytes)")
+    shape = json.loads(letters[1].header("lotgate-dlq-shape") or b"")
+    assert [column["type"] for column in shape["columns"]] == ["numeric", "text", "uuid", "text"]
+    assert shape["table"] == "public.odd"
+    assert (letters[3].value or b"").startswith(b"I")
+    text = shown(letters[1], rig.codec.decode_any).text()
+    assert "new.id = Infinity" in text
+    assert "lotgate-dlq-shape" not in text

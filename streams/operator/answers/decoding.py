@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from streams.errors import Poison
+from streams.evidence.records import DEAD_LETTER_HEADERS
 from streams.operator.answers.tooling import as_json, instant_text
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from streams.engine.kafka.records import Record
 
 FRAMED = b"\x00"
+ROW, SHAPE = f"{DEAD_LETTER_HEADERS}row", f"{DEAD_LETTER_HEADERS}shape"
+"""Of a source's row: its values as far as they can be read, and the columns by which its bytes are
+read. Programs find both in the JSON form."""
 PREVIEW_BYTES = 4 * 1024
 """Bytes shown of a value that cannot be decoded."""
 
@@ -60,8 +65,9 @@ class Shown:
         lines += [
             f"  {name}: {value}"
             for name, value in self.headers.items()
-            if name.startswith("lotgate-dlq-")
+            if name.startswith(DEAD_LETTER_HEADERS) and name not in (ROW, SHAPE)
         ]
+        lines += row_lines(self.headers.get(ROW, ""))
         if self.error:
             lines += [f"  {self.error}", f"  bytes: {self.raw}"]
         return "\n".join(lines)
@@ -93,6 +99,19 @@ def shown(record: Record, decode: Callable[[bytes], tuple[str, Any]]) -> Shown:
         raw=(record.value or b"")[:PREVIEW_BYTES].hex() if error else "",
         error=error,
     )
+
+
+def row_lines(text: str) -> list[str]:
+    """Lay a source's row out: a line for each column of each image; nothing for no row."""
+    try:
+        images = json.loads(text or "{}")
+        return [
+            f"  {image}.{column} = {'null' if value is None else value}"
+            for image, cells in images.items()
+            for column, value in cells.items()
+        ]
+    except (ValueError, AttributeError):
+        return [f"  {ROW}: {text}"]
 
 
 def key_of(key: bytes | None, decode: Callable[[bytes], tuple[str, Any]]) -> Any:

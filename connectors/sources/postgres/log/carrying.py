@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from connectors.sources.postgres.shape.tables import Table, Tables
 
 _INSERT, _UPDATE, _DELETE = b"IUD"
+_KEY = ord("K")
+"""The old image is of the key alone, which only a change of the key brings."""
 _MOST_DIGITS = 21
 """Digits of the longest number that orders events, and one."""
 
@@ -133,6 +135,8 @@ class Carrying:
     def _carried(self, table: Table, place: Place, message: bytes, blocks: Blocks) -> Carried:
         kind = message[0]
         mark, old, new = pgoutput.read_row(message, table.renders)
+        if new is not None and mark == _KEY and not self._settings.compat:
+            new = self._tables.refilled(table, new)
         if table.mask is not None:
             old, new = (None if row is None else table.mask.cells(row) for row in (old, new))
         if kind == _INSERT and new is not None:
