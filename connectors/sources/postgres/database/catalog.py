@@ -180,6 +180,26 @@ class Catalog:
             raise ValueError(f"type {oid}: {result.error_message.decode(errors='replace')}")
         return found
 
+    def row_text(self, query: str, parameters: list[bytes | None]) -> list[bytes | None] | None:
+        """The only row of a query in the server's text form; None if there is none.
+
+        Also None where the role may not read it.
+
+        Args:
+            query: With `$1` and so on for the parameters.
+            parameters: Values in the server's text form.
+
+        Raises:
+            Transient: The connection broke.
+        """
+        try:
+            result = self._connection.pgconn.exec_params(query.encode(), parameters)
+        except psycopg.Error as error:
+            raise of_psycopg(error, f"reading a row of {self._where}") from error
+        if result.status != pq.ExecStatus.TUPLES_OK or result.ntuples != 1:
+            return None
+        return [result.get_value(0, column) for column in range(result.nfields)]
+
     def types(self) -> Mapping[int, TypeFacts]:
         """All types whose meaning is not fixed by their number."""
         return {

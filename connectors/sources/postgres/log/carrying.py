@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from connectors.sources.encoding import primitives as avro
 from connectors.sources.postgres.generated.encoder import Span
 from connectors.sources.postgres.log import frames, pgoutput
+from connectors.sources.postgres.log.pgoutput import UNCHANGED
 from connectors.sources.postgres.log.readable import readable
 from connectors.sources.postgres.log.transaction import dead_row
 from connectors.sources.postgres.shape.envelope import SourceBlock, SourceFacts
@@ -135,7 +136,7 @@ class Carrying:
     def _carried(self, table: Table, place: Place, message: bytes, blocks: Blocks) -> Carried:
         kind = message[0]
         mark, old, new = pgoutput.read_row(message, table.renders)
-        if new is not None and mark == _KEY and not self._settings.compat:
+        if mark == _KEY and new is not None and UNCHANGED in new and not self._settings.compat:
             new = self._tables.refilled(table, new)
         if table.mask is not None:
             old, new = (None if row is None else table.mask.cells(row) for row in (old, new))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from connectors.base import ShapeColumn, TableShape
 from connectors.sources.postgres.binary.texts import renderers
+from connectors.sources.postgres.database.refill import refilled
 from connectors.sources.postgres.generated.encoder import encoder_of
 from connectors.sources.postgres.selection import mask_of
 from connectors.sources.postgres.shape.envelope import topic_part
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from connectors.sources.postgres.binary.scalars import Render
     from connectors.sources.postgres.database.catalog import Catalog
     from connectors.sources.postgres.generated.encoder import Encoder
-    from connectors.sources.postgres.log.pgoutput import Relation
+    from connectors.sources.postgres.log.pgoutput import Cells, Relation
     from connectors.sources.postgres.selection import Mask
     from connectors.sources.postgres.settings import PostgresSettings
 
@@ -137,6 +138,14 @@ class Tables:
             Transient: Catalogue, broker or registry are not available.
         """
         return self.learn(table.relation, refresh=True)
+
+    def refilled(self, table: Table, cells: Cells) -> Cells:
+        """A row under a new key, with the large values that it took along unchanged.
+
+        Raises:
+            Transient: The connection broke.
+        """
+        return refilled(self._catalog, table.relation, cells)
 
     def _shape(self, relation: Relation) -> TableShape:
         oids = [column.oid for column in relation.columns]
