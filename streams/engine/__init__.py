@@ -65,25 +65,71 @@ Waiting(since_us=0) []
 [Overdue(lot='L1', late_us=3600000000)]
 """
 
-from streams.contracts.topics import Topic
-from streams.engine.app import Lotgate
-from streams.engine.declare import Encoding, Stage, Store, View
-from streams.engine.exit_codes import MEANING, ExitCode
-from streams.engine.faults import arm, reach
-from streams.engine.kafka.admin import TopicFacts, describe, preflight, provision
-from streams.engine.kafka.failures import Aborted, Fenced, OutcomeUnknown, StartPosition
-from streams.engine.kafka.reader import Reader
-from streams.engine.kafka.reading import high_watermark, read_compacted, read_partition
-from streams.engine.kafka.records import Record
-from streams.engine.kafka.topics import broker_answers, wait_for_broker
-from streams.engine.kafka.transaction import Transaction
-from streams.engine.plugin.ending import exit_code_of
-from streams.engine.plugin.worker import run_worker
-from streams.engine.poison.ledger import Parking
-from streams.engine.poison.letters import Origin, dead_letter
-from streams.engine.settings import EngineSettings, FuseLimits
-from streams.engine.watch.heart import supervised
-from streams.model.verdict import Timer, Verdict
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streams.contracts.topics import Topic
+    from streams.engine.app import Lotgate
+    from streams.engine.declare import Encoding, Stage, Store, View
+    from streams.engine.exit_codes import MEANING, ExitCode
+    from streams.engine.faults import arm, reach
+    from streams.engine.kafka.admin import TopicFacts, describe, preflight, provision
+    from streams.engine.kafka.failures import Aborted, Fenced, OutcomeUnknown, StartPosition
+    from streams.engine.kafka.reader import Reader
+    from streams.engine.kafka.reading import high_watermark, read_compacted, read_partition
+    from streams.engine.kafka.records import Record
+    from streams.engine.kafka.topics import broker_answers, wait_for_broker
+    from streams.engine.kafka.transaction import Transaction
+    from streams.engine.plugin.ending import exit_code_of
+    from streams.engine.plugin.worker import run_worker
+    from streams.engine.poison.ledger import Parking
+    from streams.engine.poison.letters import Origin, dead_letter
+    from streams.engine.settings import EngineSettings, FuseLimits
+    from streams.engine.watch.heart import supervised
+    from streams.model.verdict import Timer, Verdict
+
+# Loaded when they are first asked for: a connector needs neither Faust nor a store in its memory.
+_HOMES = {
+    "Aborted": "streams.engine.kafka.failures",
+    "Encoding": "streams.engine.declare",
+    "EngineSettings": "streams.engine.settings",
+    "ExitCode": "streams.engine.exit_codes",
+    "Fenced": "streams.engine.kafka.failures",
+    "FuseLimits": "streams.engine.settings",
+    "Lotgate": "streams.engine.app",
+    "MEANING": "streams.engine.exit_codes",
+    "Origin": "streams.engine.poison.letters",
+    "OutcomeUnknown": "streams.engine.kafka.failures",
+    "Parking": "streams.engine.poison.ledger",
+    "Reader": "streams.engine.kafka.reader",
+    "Record": "streams.engine.kafka.records",
+    "Stage": "streams.engine.declare",
+    "StartPosition": "streams.engine.kafka.failures",
+    "Store": "streams.engine.declare",
+    "Timer": "streams.model.verdict",
+    "Topic": "streams.contracts.topics",
+    "TopicFacts": "streams.engine.kafka.admin",
+    "Transaction": "streams.engine.kafka.transaction",
+    "Verdict": "streams.model.verdict",
+    "View": "streams.engine.declare",
+    "arm": "streams.engine.faults",
+    "broker_answers": "streams.engine.kafka.topics",
+    "dead_letter": "streams.engine.poison.letters",
+    "describe": "streams.engine.kafka.admin",
+    "exit_code_of": "streams.engine.plugin.ending",
+    "high_watermark": "streams.engine.kafka.reading",
+    "preflight": "streams.engine.kafka.admin",
+    "provision": "streams.engine.kafka.admin",
+    "reach": "streams.engine.faults",
+    "read_compacted": "streams.engine.kafka.reading",
+    "read_partition": "streams.engine.kafka.reading",
+    "run_worker": "streams.engine.plugin.worker",
+    "supervised": "streams.engine.watch.heart",
+    "wait_for_broker": "streams.engine.kafka.topics",
+}
 
 __all__ = [
     "MEANING",
@@ -123,3 +169,14 @@ __all__ = [
     "supervised",
     "wait_for_broker",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Load a public name when it is first asked for."""
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(home), name)
+        return found
