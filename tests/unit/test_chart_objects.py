@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from connectors.registry import CONNECTORS
+from connectors.sources.postgres.selection import read_selection
 from streams.runtime.health import PROBES
 from streams.runtime.settings import (
     CommonSettings,
@@ -180,22 +181,43 @@ def test_a_connector_never_runs_twice_at_once(full: list[dict[str, Any]]) -> Non
 PATHS = {"startupProbe": "/startupz", "readinessProbe": "/readyz", "livenessProbe": "/livez"}
 
 
-def test_each_probe_of_a_worker_asks_for_its_own_path(release: list[dict[str, Any]]) -> None:
+def test_each_probe_asks_for_its_own_path(release: list[dict[str, Any]]) -> None:
     for component in pods(release):
         found = container(release, component)
         probes = {key: probe for key, probe in found.items() if key.endswith("Probe")}
-        if component != "worker":
-            assert probes == {}, "connectors serve none"
-            continue
         assert {key: probe["httpGet"]["path"] for key, probe in probes.items()} == PATHS
         assert {*PATHS.values()} == {*PROBES}, "what is asked for is served"
         (port,) = found["ports"]
         assert port["name"] == "health"
         assert {probe["httpGet"]["port"] for probe in probes.values()} == {"health"}
-        served = of_kind(release, "ConfigMap")["worker"]["data"]["LOTGATE_HEALTH_PORT"]
+        served = of_kind(release, "ConfigMap")[component]["data"]["LOTGATE_HEALTH_PORT"]
         assert served == str(port["containerPort"])
         startup = probes["startupProbe"]
-        assert startup["periodSeconds"] * startup["failureThreshold"] == 600
+        patience = 600 if component == "worker" else 300
+        assert startup["periodSeconds"] * startup["failureThreshold"] == patience
+
+
+def test_a_source_gets_its_selection_and_the_secrets_that_it_needs(
+    full: list[dict[str, Any]],
+) -> None:
+    variables = of_kind(full, "ConfigMap")["erp-cdc"]["data"]
+    settings = load(SourceSettings, environment=variables | {"LOTGATE_SOURCE_HASH_KEY": ""})
+    given = FULL["connectors"]["erp-cdc"]["source"]["selection"]
+    assert json.loads(settings.source_selection) == given
+    selection = read_selection(settings.source_selection, b"0" * 32, "chart")
+    assert selection.keys == {"public.stock_lot": ("number", "product")}
+    assert str(settings.source_hash_key_file) == "/etc/lotgate/system/hash-key"
+    (system,) = (v for v in pods(full)["erp-cdc"]["spec"]["volumes"] if v["name"] == "system")
+    paths = {item["path"]: item["key"] for item in system["secret"]["items"]}
+    assert paths == {"secret": "dsn", "hash-key": "hash-key", "ca.crt": "ca.crt"}
+    assert "LOTGATE_SOURCE_SELECTION" not in of_kind(full, "ConfigMap")["qms-cdc"]["data"]
+
+
+def test_a_workers_protocol_and_standbys_are_values(full: list[dict[str, Any]]) -> None:
+    variables = of_kind(full, "ConfigMap")["worker"]["data"]
+    assert (variables["LOTGATE_GROUP_PROTOCOL"], variables["LOTGATE_STANDBYS"]) == ("consumer", "1")
+    plain = of_kind(objects(MINIMAL), "ConfigMap")["worker"]["data"]
+    assert (plain["LOTGATE_GROUP_PROTOCOL"], plain["LOTGATE_STANDBYS"]) == ("classic", "0")
 
 
 @pytest.mark.parametrize(("limit", "failures"), [(60, 7), (0, 3), (5, 3), (300, 31)])
@@ -228,7 +250,9 @@ def test_nothing_reaches_a_pod_and_a_pod_reaches_only_what_is_listed(
             pods(full)[component]["metadata"]["labels"].items()
         )
         assert spec["policyTypes"] == ["Ingress", "Egress"]
-        assert spec["ingress"] == []
+        (ingress,) = spec["ingress"]
+        assert ingress["from"] == FULL["networkPolicy"]["metricsPeers"]
+        assert [rule["port"] for rule in ingress["ports"]] == [8080]
         _, kafka, registry, *system = spec["egress"]
         assert kafka["to"] == FULL["networkPolicy"]["kafkaPeers"]
         assert kafka["ports"] == [{"port": 9093, "protocol": "TCP"}]
@@ -252,6 +276,11 @@ def test_nothing_reaches_a_pod_and_a_pod_reaches_only_what_is_listed(
 def test_the_registrys_port_is_that_of_its_url(url: str, port: int) -> None:
     policy = of_kind(objects(merged(MINIMAL, {"registry": {"url": url}})), "NetworkPolicy")
     assert policy["worker"]["spec"]["egress"][2]["ports"][0]["port"] == port
+
+
+def test_without_a_reader_of_metrics_nothing_may_connect() -> None:
+    policies = of_kind(objects(MINIMAL), "NetworkPolicy")
+    assert [policy["spec"]["ingress"] for policy in policies.values()] == [[] for _ in policies]
 
 
 def test_policies_can_be_left_to_others() -> None:

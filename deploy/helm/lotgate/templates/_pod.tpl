@@ -105,21 +105,32 @@ Probes of a worker. Liveness waits longer than the watchdog: a worker that hangs
 and say where; one that only waits for the broker or restores its state is alive.
 */}}
 {{- define "lotgate.worker-probes" -}}
-{{- $health := .spec.health -}}
+{{- $patience := add 1 (div (int .spec.watchdogSeconds) 10) | max 3 -}}
+{{- include "lotgate.probes" (dict "health" .spec.health "probes" .spec.probes "patience" $patience) -}}
+{{- end -}}
+
+{{/* Probes of a connector. What it needs and what is away makes it unready, never dead. */}}
+{{- define "lotgate.connector-probes" -}}
+{{- $all := .root.Values.connectorDefaults -}}
+{{- include "lotgate.probes" (dict "health" $all.health "probes" $all.probes "patience" 6) -}}
+{{- end -}}
+
+{{/* dict "health" PORT-AND-START "probes" THE-USER'S-OWN "patience" FAILURES-OF-LIVENESS */}}
+{{- define "lotgate.probes" -}}
+{{- $health := .health -}}
 {{- $own := dict -}}
 {{- if $health.port -}}
-{{- $patience := add 1 (div (int .spec.watchdogSeconds) 10) | max 3 -}}
 {{- $start := dict "periodSeconds" 5 "failureThreshold" (max 1 (div (int $health.startSeconds) 5)) -}}
 {{- $_ := set $own "startupProbe" (dict "path" "/startupz" "every" $start) -}}
 {{- $_ := set $own "readinessProbe" (dict "path" "/readyz" "every" (dict "periodSeconds" 5 "failureThreshold" 2)) -}}
-{{- $_ := set $own "livenessProbe" (dict "path" "/livez" "every" (dict "periodSeconds" 10 "failureThreshold" $patience)) -}}
+{{- $_ := set $own "livenessProbe" (dict "path" "/livez" "every" (dict "periodSeconds" 10 "failureThreshold" .patience)) -}}
 ports:
   - {name: health, containerPort: {{ $health.port }}, protocol: TCP}
 {{- end }}
 {{- range $name := list "startupProbe" "readinessProbe" "livenessProbe" }}
-{{- if hasKey $.spec.probes $name }}
+{{- if hasKey $.probes $name }}
 {{ $name }}:
-  {{- toYaml (get $.spec.probes $name) | nindent 2 }}
+  {{- toYaml (get $.probes $name) | nindent 2 }}
 {{- else if hasKey $own $name }}
 {{- $probe := get $own $name }}
 {{ $name }}:
