@@ -60,6 +60,28 @@ class Block:
     following: Wanted | None = None
 
 
+class Marks:
+    """Says of each row of a block where it stands in the snapshot, in Debezium's words."""
+
+    def __init__(self, block: Block, *, first: bool, opened: bool) -> None:
+        self._final = len(block.rows) - 1
+        self._head = "first" if first else "true" if opened else "first_in_data_collection"
+        if block.following is None:
+            self._tail = "last"
+        elif block.following is not block.wanted:
+            self._tail = "last_in_data_collection"
+        else:
+            self._tail = "true"
+
+    def at(self, index: int) -> str:
+        """The mark of a row of the block."""
+        if index == 0 and self._head == "first":
+            return "first"
+        if index == self._final and self._tail != "true":
+            return self._tail
+        return self._head if index == 0 else "true"
+
+
 class Readers:
     """Connections that look through one exported snapshot. Use as a context manager.
 

@@ -13,11 +13,14 @@ from connectors.sources.postgres.snapshot.windows import FRAME, Window
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from connectors.sources.postgres.database.catalog import Catalog
     from connectors.sources.postgres.log.transaction import Origin
     from connectors.sources.postgres.settings import PostgresSettings
     from connectors.sources.postgres.shape.tables import Table, Tables
     from connectors.sources.postgres.snapshot.ranges import Expected, Key, Readable
+    from connectors.sources.postgres.snapshot.rows import Made
     from connectors.sources.postgres.snapshot.state import Run, SnapshotState, TableCursor
     from connectors.sources.postgres.snapshot.windows import Windows
 
@@ -42,6 +45,7 @@ class _Open:
     table: Table
     expected: Expected
     rows: int
+    binary: bool
     failed: bool = False
 
 
@@ -139,8 +143,9 @@ class ChunkReader:
         cursor.expected = cursor.expected or expected.rows
         rows = expected.at_once(self._settings.window_rows)
         failed = known is not None and known.name == cursor.name and known.failed
+        binary = reads_binary(self._settings, table, self._catalog.types())
         self._open = _Open(
-            cursor.name, cursor.where, shape, part, table, expected, rows, failed=failed
+            cursor.name, cursor.where, shape, part, table, expected, rows, binary, failed
         )
         return self._open
 
@@ -153,31 +158,38 @@ class ChunkReader:
         self, state: SnapshotState, run: Run, cursor: TableCursor, opened: _Open, after: Key | None
     ) -> Window:
         session, part = self._connected(), opened.readable
-        binary = reads_binary(self._settings, opened.table)
         session.begin()
         view = session.view()
         bounds = part.next_range(session, after, opened.rows)
-        lines = session.copied(part.rows(session, bounds), binary=binary)
+        lines = session.copied(part.rows(session, bounds), binary=opened.binary)
         session.end()
         high = session.end_of_log()
         table, piece = opened.table, Piece()
         window = Window(
             run, self.maker(run), cursor, bounds.upto, view, high, table.plan.topic, piece.dead
         )
-        width = len(table.relation.columns)
-        mark = "incremental" if run.mode == "incremental" else "true"
-        for line in lines:
-            row = line if binary else cells_of(line, width)
-            number = self._numbers[run.label] = self._numbers.get(run.label, run.rows) + 1
-            made = window.maker.read(table, row, number - 1, mark, piece)
-            if made is None:
-                continue
+        for made in self._made(window, opened, lines, piece):
             if made.id in state.early:
                 window.early.add(made.id)
             else:
                 window.waiting.setdefault((made.record.key or b"")[FRAME:], []).append(made)
         opened.failed = False
         return window
+
+    def _made(
+        self, window: Window, opened: _Open, lines: list[bytes], piece: Piece
+    ) -> Iterator[Made]:
+        run, table, maker = window.run, opened.table, window.maker
+        number = self._numbers.get(run.label, run.rows)
+        self._numbers[run.label] = number + len(lines)
+        if opened.binary:
+            yield from maker.made(table, lines, number, piece)
+            return
+        width = len(table.relation.columns)
+        for place, line in enumerate(lines, number):
+            made = maker.read(table, cells_of(line, width), place, maker.mark, piece)
+            if made is not None:
+                yield made
 
 
 def _next(state: SnapshotState, windows: Windows) -> tuple[Run, TableCursor, Key | None] | None:

@@ -62,11 +62,11 @@ def vanished(
         _log.warning("%d rows of %s vanished while the log was lost", len(gone), table.name)
     piece = Piece()
     for number, body in enumerate(gone):
-        if len(piece.gone) >= AT_ONCE:
+        if len(piece.records) >= AT_ONCE:
             yield piece
             piece = Piece()
         maker.vanished(table, body, number, piece)
-    if piece.gone:
+    if piece.records:
         yield piece
 
 

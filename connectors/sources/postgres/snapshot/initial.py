@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from connectors.sources.postgres.log.frames import lsn_text
-from connectors.sources.postgres.snapshot.blocks import Readers, Wanted
+from connectors.sources.postgres.snapshot.blocks import Marks, Readers, Wanted
 from connectors.sources.postgres.snapshot.gap import vanished
 from connectors.sources.postgres.snapshot.progress import ProgressClock
 from connectors.sources.postgres.snapshot.ranges import readable
@@ -15,7 +15,7 @@ from connectors.sources.postgres.snapshot.state import RECOVER, Run, SnapshotSta
 from streams.runtime import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from typing import Any
 
     from connectors.base import Change
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from connectors.sources.postgres.shape.tables import Tables
     from connectors.sources.postgres.snapshot.blocks import Block
     from connectors.sources.postgres.snapshot.progress import SnapshotProgress
-    from connectors.sources.postgres.snapshot.ranges import Key
 
     Told = Callable[[str], Iterable[tuple[bytes, bool]]]
 
@@ -59,7 +58,8 @@ class InitialSnapshot:
         self._run = Run(f"{point:X}", point, "initial", clock.now_ms())
         self._maker = RowMaker(settings, origin, self._run)
         self._clock = ProgressClock(settings.source, self._run)
-        self._read_rows = 0
+        self._number = 0
+        self._types = catalog.types()
 
     @property
     def progress(self) -> SnapshotProgress:
@@ -116,7 +116,9 @@ class InitialSnapshot:
             if each.table.plan.key_schema is None:
                 continue
             for piece in vanished(readers.planner, each.readable, each.table, self._maker, told):
-                yield self._maker.change(piece, fields, last=False, snapshot=True)
+                change = self._maker.change(piece, fields, last=False, snapshot=True)
+                change.transaction = None
+                yield change
 
     def _ordered(self, published: list[Published]) -> list[Published]:
         """Tables without a key first: while one is unfinished, a broken snapshot begins again."""
@@ -134,45 +136,61 @@ class InitialSnapshot:
             found,
             table,
             rows=expected.at_once(self._settings.snapshot_rows),
-            binary=reads_binary(self._settings, table),
+            binary=reads_binary(self._settings, table, self._types),
             with_key=bool(self._settings.translator and found.key),
         )
 
     def _pieces(self, block: Block, *, first: bool) -> Iterator[Change]:
         """One block as pieces that fit into a transaction record each."""
-        wanted, cursor = block.wanted, block.wanted.cursor
-        run, limit = self._run, self._settings.chunk_bytes
+        wanted, cursor, run = block.wanted, block.wanted.cursor, self._run
         while run.tables and run.tables[0] is not cursor:
             run.tables.pop(0)  # it had no rows
-        width = len(wanted.table.relation.columns)
-        marks = _Marks(block, first=first, opened=cursor.rows > 0)
-        piece, after = Piece(), cursor.after
-        for index, raw in enumerate(block.rows):
-            key: Key | None = None
-            row: Any = raw
-            if not wanted.binary:
-                cells = cells_of(raw, width + (len(wanted.readable.key) if wanted.with_key else 0))
-                row, extra = cells[:width], cells[width:]
-                key = tuple((cell or b"").decode() for cell in extra) if extra else None
-            made = self._maker.read(wanted.table, row, self._read_rows, marks.at(index), piece)
-            self._read_rows += 1
-            if made is not None:
-                if piece.made and piece.filled + len(made.change) > limit:
-                    cursor.after = after
-                    yield self._change(piece, last=False, cursor=cursor)
-                    piece = Piece()
-                piece.made.append(made)
-                piece.filled += len(made.change)
-            after = key
+        marks = Marks(block, first=first, opened=cursor.rows > 0)
+        piece = Piece()
+        if wanted.binary:
+            self._fast(block, marks, piece)
+        else:
+            piece = yield from self._slow(block, marks)
+        self._number += len(block.rows)
         cursor.after = block.part.upto
-        finished = block.following is None or block.following is not wanted
-        if finished:
+        if block.following is not wanted:
             run.tables.pop(0)
         yield self._change(piece, last=block.following is None, cursor=cursor)
 
+    def _fast(self, block: Block, marks: Marks, piece: Piece) -> None:
+        """A block in binary form; rows with a mark of their own go singly."""
+        table, rows, final = block.wanted.table, block.rows, len(block.rows) - 1
+        begin = 0 if marks.at(0) == "true" else 1
+        end = final + 1 if final < begin or marks.at(final) == "true" else final
+        if begin:
+            piece.add(self._maker.read(table, rows[0], self._number, marks.at(0), piece))
+        self._maker.fast(table, rows[begin:end], self._number + begin, piece)
+        if end == final:
+            number = self._number + final
+            piece.add(self._maker.read(table, rows[final], number, marks.at(final), piece))
+
+    def _slow(self, block: Block, marks: Marks) -> Generator[Change, None, Piece]:
+        """A block as text; the transaction record that it fills has bounds."""
+        wanted, limit = block.wanted, self._settings.chunk_bytes
+        width, keys = len(wanted.table.relation.columns), len(wanted.readable.key)
+        width_read = width + (keys if wanted.with_key else 0)
+        piece, after = Piece(), wanted.cursor.after
+        for index, line in enumerate(block.rows):
+            cells = cells_of(line, width_read)
+            made = self._maker.read(
+                wanted.table, cells[:width], self._number + index, marks.at(index), piece
+            )
+            if made is not None and piece.filled and piece.filled + len(made.change) > limit:
+                wanted.cursor.after = after
+                yield self._change(piece, last=False, cursor=wanted.cursor)
+                piece = Piece()
+            piece.add(made)
+            after = tuple((cell or b"").decode() for cell in cells[width:]) or None
+        return piece
+
     def _change(self, piece: Piece, *, last: bool, cursor: TableCursor | None = None) -> Change:
         run = self._run
-        rows = len(piece.made) + len(piece.dead)
+        rows = len(piece.records) + len(piece.dead)
         run.rows += rows
         run.chunk += 1
         if cursor is not None:
@@ -182,24 +200,3 @@ class InitialSnapshot:
             state = SnapshotState(runs=[run])
             fields |= {"phase": "snapshot", "snapshot": state.fields()}
         return self._maker.change(piece, fields, last=last, snapshot=True)
-
-
-class _Marks:
-    """Says of each row of a block where it stands in the snapshot, in Debezium's words."""
-
-    def __init__(self, block: Block, *, first: bool, opened: bool) -> None:
-        self._final = len(block.rows) - 1
-        self._head = "first" if first else "true" if opened else "first_in_data_collection"
-        if block.following is None:
-            self._tail = "last"
-        elif block.following is not block.wanted:
-            self._tail = "last_in_data_collection"
-        else:
-            self._tail = "true"
-
-    def at(self, index: int) -> str:
-        if index == 0 and self._head == "first":
-            return "first"
-        if index == self._final and self._tail != "true":
-            return self._tail
-        return self._head if index == 0 else "true"

@@ -217,7 +217,9 @@ class Weaver:
         last: bool = False,
     ) -> Change:
         run = window.run
-        piece = Piece(made=rows, dead=[*dead])
+        piece = Piece(dead=[*dead])
+        for made in rows:
+            piece.add(made)
         count = len(rows) + len(piece.dead)
         run.rows += count
         window.cursor.rows += count

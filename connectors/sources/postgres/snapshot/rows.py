@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
+import struct
 from dataclasses import dataclass, field
+from hashlib import sha1, sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from connectors.base import Change, DeadRow, Position, RawRecord
+from connectors.base import ANY_PARTITION, Change, DeadRow, Position, RawRecord
+from connectors.sources.encoding import primitives as avro
 from connectors.sources.encoding.transactions import TransactionHead, chunk_body
+from connectors.sources.postgres.binary.texts import unknown_columns
+from connectors.sources.postgres.generated.encoder import FAULTS
 from connectors.sources.postgres.log.transaction import dead_row
 from connectors.sources.postgres.shape.envelope import SourceBlock, SourceFacts, clock_part
-from connectors.sources.postgres.shape.rows import Place, RowWriter
+from connectors.sources.postgres.shape.identity import uuid_seed
+from connectors.sources.postgres.shape.rows import OP_READ, Place, RowWriter
 from streams.errors import Poison
 from streams.runtime import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from connectors.sources.postgres.log.pgoutput import Cells
     from connectors.sources.postgres.log.transaction import Origin
     from connectors.sources.postgres.settings import PostgresSettings
     from connectors.sources.postgres.shape.tables import Table
+    from connectors.sources.postgres.shape.types import TypeFacts
     from connectors.sources.postgres.snapshot.state import Run
 
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _MEANT = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _NULL = rb"\N"
+_COUNT = 2
+"""Bytes in front of a copied row's values: how many there are."""
+_MOST_DIGITS = 24
+_short = struct.Struct(">H").unpack_from
+_length = struct.Struct(">i").unpack_from
+new = tuple.__new__
+join = b"".join
 
 
 def cells_of(line: bytes, width: int) -> Cells:
@@ -66,18 +79,58 @@ class Made(NamedTuple):
 
 @dataclass(slots=True)
 class Piece:
-    """What goes out at once."""
+    """What goes out at once.
 
-    made: list[Made] = field(default_factory=list)
+    Attributes:
+        records: Raw records.
+        changes: Their parts of the transaction record; empty without a translator.
+        dead: Rows that cannot be carried.
+        size: Bytes of all, about.
+        filled: Bytes of the parts of the transaction record.
+    """
+
+    records: list[RawRecord] = field(default_factory=list)
+    changes: list[bytes] = field(default_factory=list)
     dead: list[DeadRow] = field(default_factory=list)
-    gone: list[RawRecord] = field(default_factory=list)
+    size: int = 0
     filled: int = 0
-    rows: int = 0
+
+    def add(self, made: Made | None) -> None:
+        """Take a row; None is one that became a dead row."""
+        if made is None:
+            return
+        self.records.append(made.record)
+        self.size += len(made.record.value or b"") + len(made.change)
+        if made.change:
+            self.changes.append(made.change)
+            self.filled += len(made.change)
 
 
-def reads_binary(settings: PostgresSettings, table: Table) -> bool:
-    """Whether a table's rows are read in the server's binary form."""
-    return False
+def reads_binary(settings: PostgresSettings, table: Table, types: Mapping[int, TypeFacts]) -> bool:
+    """Whether a table's rows are read in the server's binary form.
+
+    Text is read where each value's text is needed anyway: for a translator, behind a field policy,
+    in a mode that is worked out from text, and for a type whose binary form is not known.
+    """
+    if settings.translator or settings.text_only or table.encoder is None:
+        return False
+    return not unknown_columns(table.relation, types)
+
+
+def copied_cells(row: bytes, table: Table) -> Cells:
+    """The values of a row that was copied in binary form, as text."""
+    (count,) = _short(row)
+    cells: Cells = []
+    place = _COUNT
+    for number in range(count):
+        (size,) = _length(row, place)
+        place += 4
+        if size < 0:
+            cells.append(None)
+            continue
+        cells.append(table.renders[number](row[place : place + size]))
+        place += size
+    return cells
 
 
 class RowMaker:
@@ -93,6 +146,8 @@ class RowMaker:
         self._settings = settings
         self._origin = origin
         self._run = run
+        self.mark = "incremental" if run.mode == "incremental" else "true"
+        self._spans: dict[str, tuple[bytes, bytes, Sequence[bytes], bytes]] = {}
         self._prefix = f"pg:{origin.system_id}:snap:"
         self._writer = RowWriter(settings.record_bytes, tombstones=settings.form.tombstones)
         self._now_us = clock.now_ms() * 1000
@@ -117,7 +172,7 @@ class RowMaker:
 
         Args:
             table: Its table.
-            row: Its published values as text.
+            row: Its published values as text, or as they were copied in binary form.
             number: Its number in the run.
             mark: Where it stands in the run, in Debezium's words.
             piece: Takes the dead row.
@@ -126,7 +181,8 @@ class RowMaker:
         own_id = f"{run.label}:{table.name}:{number}"
         shown: Cells = []
         try:
-            shown = cells = row if table.mask is None else table.mask.cells(row)
+            cells = copied_cells(row, table) if isinstance(row, bytes) else row
+            shown = cells = cells if table.mask is None else table.mask.cells(cells)
             key = plan.key(cells)[0]
             if key is not None:
                 own_id = f"{run.label}:{table.name}:{_digest(key)}"
@@ -136,10 +192,79 @@ class RowMaker:
             carried = self._writer.read(table, Place(number, event_id, source, self._clock), cells)
         except Poison as error:
             raw = b"\t".join(b"\\N" if cell is None else cell for cell in shown)
-            piece.dead.append(dead_row(error, self._prefix + own_id, table.name, run.point, raw))
+            piece.dead.append(
+                dead_row(error, self._prefix + own_id, table.name, run.point, raw, table.shape)
+            )
             return None
         change = carried.change if self._settings.translator else b""
         return Made(carried.records[0], change, own_id)
+
+    def fast(self, table: Table, rows: Sequence[bytes], number: int, piece: Piece) -> None:
+        """Make the records of rows in binary form: generated code does most of it.
+
+        Args:
+            table: Their table.
+            rows: The rows as they were copied.
+            number: The first one's number in the run.
+            piece: Takes records and dead rows.
+        """
+        encoder, key_frame, topic = table.encoder, table.key_frame, table.plan.topic
+        assert encoder is not None  # noqa: S101 - see `reads_binary`
+        copied, add = encoder.copied, piece.records.append
+        event, seed, opening, tail = self._spans.get(table.name) or self._span(table)
+        head = table.value_frame + b"\0\2"
+        limit, size = self._settings.record_bytes, 0
+        for place, row in enumerate(rows, number):
+            try:
+                key, body = copied(row, _COUNT)
+            except FAULTS:
+                self._slow(table, row, place, piece)
+                continue
+            name = b"%d" % place if key is None else sha256(key).hexdigest()[:32].encode()
+            uuid = bytearray(sha1(seed + name).digest()[:16])  # noqa: S324 - as in `event_uuid`
+            uuid[6] = uuid[6] & 0x0F | 0x50
+            uuid[8] = uuid[8] & 0x3F | 0x80
+            order = b'%d"]' % place
+            value = join((head, body, opening[len(order)], order, tail))
+            if len(value) > limit:
+                self._slow(table, row, place, piece)
+                continue
+            headers = [("event_id", event + name), ("event_uuid", bytes(uuid))]
+            framed = None if key is None else key_frame + key
+            add(new(RawRecord, (topic, framed, value, headers, ANY_PARTITION)))
+            size += len(value)
+        piece.size += size
+
+    def made(self, table: Table, rows: Sequence[bytes], number: int, piece: Piece) -> list[Made]:
+        """The same as `fast`, but row by row; the piece takes dead rows only."""
+        found = Piece()
+        self.fast(table, rows, number, found)
+        piece.dead += found.dead
+        begin = len(self._prefix)
+        return [
+            Made(record, b"", record.headers[0][1][begin:].decode()) for record in found.records
+        ]
+
+    def _slow(self, table: Table, row: bytes, number: int, piece: Piece) -> None:
+        """A row that generated code does not know goes over its text."""
+        piece.add(self.read(table, row, number, self.mark, piece))
+
+    def _span(self, table: Table) -> tuple[bytes, bytes, Sequence[bytes], bytes]:
+        """What all rows of a table share, encoded: event id, its hash, and around the number."""
+        run = self._run
+        event = f"{self._prefix}{run.label}:{table.name}:"
+        before, behind = self._source(table, self.mark).pieces
+        opening = b'["%d","' % run.point
+        openings = [
+            b"%b%b%b" % (before, avro.long(len(opening) + digits), opening)
+            for digits in range(_MOST_DIGITS)
+        ]
+        lost = b"" if table.plan.mirror else avro.NULL * 2
+        place = avro.long(run.point) + avro.NULL * 3
+        tail = b"".join((behind, place, avro.NULL, OP_READ, self._clock, lost))
+        found = (event.encode(), uuid_seed(event), openings, tail)
+        self._spans[table.name] = found
+        return found
 
     def vanished(self, table: Table, key: bytes, number: int, piece: Piece) -> None:
         """Tell of a row that the topic has and the table has not.
@@ -157,7 +282,7 @@ class RowMaker:
             self._source(table, "true").encode(b'["%d","%d"]' % (run.point, number), run.point),
             self._clock,
         )
-        piece.gone.extend(self._writer.vanished(table, place, key))
+        piece.records.extend(self._writer.vanished(table, place, key))
 
     def change(
         self, piece: Piece, fields: Mapping[str, Any], *, last: bool, snapshot: bool
@@ -171,17 +296,15 @@ class RowMaker:
             snapshot: The log does not flow yet.
         """
         body = None
-        if self._settings.translator and not piece.gone:
-            changes = [made.change for made in piece.made]
-            body = chunk_body(self._head, self._run.chunk - 1, changes, last=last)
-        size = sum(len(made.record.value or b"") + len(made.change) for made in piece.made)
+        if self._settings.translator:
+            body = chunk_body(self._head, self._run.chunk - 1, piece.changes, last=last)
         return Change(
             position=Position(fields),
-            records=piece.gone or [made.record for made in piece.made],
+            records=piece.records,
             transaction=body,
             dead=piece.dead,
-            rows=len(piece.made) + len(piece.dead) + len(piece.gone),
-            size=size,
+            rows=len(piece.records) + len(piece.dead),
+            size=piece.size,
             snapshot=snapshot,
             barrier=snapshot and last,
         )
@@ -207,4 +330,4 @@ class RowMaker:
 
 def _digest(key: bytes) -> str:
     """Tells a row from others in its event's id."""
-    return hashlib.sha256(key).hexdigest()[:32]
+    return sha256(key).hexdigest()[:32]
