@@ -153,6 +153,8 @@ def source_config(connector: Connector, settings: SourceSettings) -> SourceConfi
         selection=selection,
         provision=settings.provision,
         version=version("lotgate"),
+        parked_records=settings.source_parked_records,
+        parked_bytes=settings.source_parked_bytes,
     )
 
 

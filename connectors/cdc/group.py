@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "preflight": ("connectors.cdc.preflight:preflight", "List what would go wrong, with its SQL."),
     "grants": ("connectors.cdc.grants:grants", "Print the SQL of a role with only what it needs."),
     "position": ("connectors.cdc.stored:position", "Print where a source goes on."),
+    "shapes": ("connectors.cdc.shapes:shapes", "List the tables' shapes, and what waits."),
     "snapshot": ("connectors.cdc.snapshot:snapshot", "Read tables again, or mend a lost slot."),
     "forget": ("connectors.cdc.stored:forget", "Forget a position, for a new snapshot."),
 }

@@ -163,6 +163,14 @@ class SourceSettings(CommonSettings, HealthSettings):
     source_partition: int = Field(
         -1, ge=-1, description="Partition of this source's positions; default by the name."
     )
+    source_parked_records: int = Field(
+        1_000_000,
+        ge=1,
+        description="Most records kept aside while the registry refuses schemas.",
+    )
+    source_parked_bytes: int = Field(
+        2 * 1024 * 1024 * 1024, ge=1, description="Most bytes of them."
+    )
 
 
 class HoldSettings(CommonSettings, HealthSettings):

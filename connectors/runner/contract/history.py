@@ -84,6 +84,14 @@ class History:
         """A version by its number."""
         return self._versions.get(topic, {}).get(number)
 
+    def all(self) -> tuple[Version, ...]:
+        """Every version, by topic and number."""
+        return tuple(
+            versions[number]
+            for _, versions in sorted(self._versions.items())
+            for number in sorted(versions)
+        )
+
     def before(self, version: Version) -> Version | None:
         """The version that a version came after."""
         return self.find(version.topic, version.number - 1)

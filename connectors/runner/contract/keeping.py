@@ -78,9 +78,17 @@ class Contract:
         Raises:
             Transient: Broker or registry are not available.
         """
-        self._load(read_compacted(self._connection, self.places.history, self._config.partition))
+        self.look()
         if self.places.changes and self._avro:
             self._codec.prepare([self._changes], register=True)
+
+    def look(self) -> None:
+        """Read what is stored, and nothing else.
+
+        Raises:
+            Transient: The broker is not available.
+        """
+        self._load(read_compacted(self._connection, self.places.history, self._config.partition))
 
     def _load(self, stored: dict[bytes, bytes]) -> None:
         config = self._config

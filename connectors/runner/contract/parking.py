@@ -150,7 +150,7 @@ class Parking:
             code="parking_full",
             kept="what is parked is stored in order; the slot keeps every change from here on",
             advice="make the registry take the schemas (see the log for its reasons), or raise "
-            "the limits parked_records and parked_bytes, then start the source",
+            "LOTGATE_SOURCE_PARKED_RECORDS or _BYTES, then start the source",
         )
 
     def states(self) -> Iterator[tuple[bytes, bytes | None]]:
