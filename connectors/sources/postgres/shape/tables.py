@@ -10,12 +10,13 @@ from connectors.sources.postgres.binary.texts import renderers
 from connectors.sources.postgres.database.refill import refilled
 from connectors.sources.postgres.generated.encoder import encoder_of
 from connectors.sources.postgres.selection import mask_of
+from connectors.sources.postgres.shape.dialect import lossy
 from connectors.sources.postgres.shape.envelope import topic_part
 from connectors.sources.postgres.shape.plan import TablePlan
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from connectors.base import TableTopics
     from connectors.sources.postgres.binary.scalars import Render
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from connectors.sources.postgres.log.pgoutput import Cells, Relation
     from connectors.sources.postgres.selection import Mask
     from connectors.sources.postgres.settings import PostgresSettings
+    from connectors.sources.postgres.shape.types import TypeFacts
 
 _TYPE_NAMES = """
 select format_type(each.oid, each.typmod) as name
@@ -75,6 +77,7 @@ class Tables:
         self._catalog = catalog
         self.topics = topics
         self._by_oid: dict[int, Table] = {}
+        self._frozen = lossy.ArrayLabels()
         self._owner: dict[str, str] = {}
 
     def announce(self, relations: Iterable[Relation]) -> None:
@@ -104,7 +107,7 @@ class Tables:
             return same
         name = f"{relation.schema}.{relation.table}"
         topic = self._topic(relation)
-        selection, types = self._settings.selection, self._catalog.types()
+        selection, types = self._settings.selection, self._types()
         mask = mask_of(selection, relation, types)
         facts = self._catalog.facts(relation.schema, relation.table)
         plan = TablePlan(
@@ -130,6 +133,10 @@ class Tables:
         table = replace(table, encoder=encoder)
         self._by_oid[relation.oid] = table
         return table
+
+    def _types(self) -> Mapping[int, TypeFacts]:
+        types = self._catalog.types()
+        return self._frozen.of(types) if self._settings.compat else types
 
     def renewed(self, table: Table) -> Table:
         """The table as the catalogue has it now; the same if that makes no difference.

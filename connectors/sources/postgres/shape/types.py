@@ -5,7 +5,7 @@ A type that is not listed travels as its text form; nothing is dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from connectors.sources.postgres.form import RecordForm
@@ -43,7 +43,7 @@ class TypeFacts:
         base_typmod: A domain's type modifier, else -1.
         element: An array's element type, else 0.
         delimiter: What separates elements of arrays of this type.
-        labels: An enum's labels in order.
+        labels: An enum's labels in order; an array's only where they are not its elements' own.
         subtype: Of what a range or multirange is one, else 0.
         fields: The types of a composite's columns.
         send: The function that makes the binary form of a type that is not built in.
@@ -243,6 +243,8 @@ def _array(
 ) -> WireType:
     element = wire_type(facts.element, typmod, types, mirror=mirror, form=form)
     inner = types.get(facts.element)
+    if facts.labels and inner is not None:
+        element = _enum(replace(inner, labels=facts.labels))
     if element.left_out or (mirror and element.unknown):
         return element
     nullable = not (mirror and inner is not None and inner.kind == "e")

@@ -12,7 +12,10 @@ from connectors.sources.postgres.shape.temporal import NoWireForm
 from connectors.sources.postgres.shape.wire import WireType, decimal_type
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from connectors.sources.postgres.form import RecordForm
+    from connectors.sources.postgres.shape.types import TypeFacts
     from connectors.sources.postgres.shape.values import Encode
 
 _TEXT = frozenset({18, 19, 25, 650, 774, 829, 869, 1042, 1043, 3904, 3906, 3908, 3910, 3912, 3926})
@@ -85,3 +88,24 @@ def array(one: Encode, *, nullable: bool) -> Encode:
         return avro.array([avro.NULL] * magic.outer_length(body))
 
     return encode
+
+
+class ArrayLabels:
+    """Arrays of an enum keep the labels that it had when the session first saw it."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, tuple[str, ...]] = {}
+
+    def of(self, types: Mapping[int, TypeFacts]) -> Mapping[int, TypeFacts]:
+        """The types, with the first labels of enums in their arrays.
+
+        Args:
+            types: The types as they are now.
+        """
+        found = dict(types)
+        for oid, facts in types.items():
+            inner = types.get(facts.element)
+            if inner is not None and inner.kind == "e":
+                labels = self._first.setdefault(oid, inner.labels)
+                found[oid] = replace(facts, labels=labels)
+        return found
