@@ -68,7 +68,7 @@ class Servers:
         """Copy the primary and follow it through a physical slot of the standby's name."""
         home = self.stack.layout.data / STANDBY
         user = postgres.run_as()
-        home.mkdir(parents=True)
+        home.mkdir(mode=0o700, parents=True)
         if user is not None:
             os.chown(home, *user)
         source = f"host={HOST} port={self.port('database')} user=postgres dbname=postgres"

@@ -71,6 +71,9 @@ def test_a_slot_that_is_in_use_is_waited_for_under_its_own_code() -> None:
     ("message", "code"),
     [
         ('invalid sslmode value: "maybe"', "source_dsn"),
+        ('connection failed: invalid integer value "x"', "source_dsn"),
+        ('invalid connection option "sslmod"', "source_dsn"),
+        ('missing "=" after "plant" in connection info string', "source_dsn"),
         ('connection is bad: invalid port number: "x"', "source_dsn"),
         ('… failed: invalid integer value "a" for connection option "port"', "source_dsn"),
         ("… failed: server does not support SSL, but SSL was required", "source_refused"),

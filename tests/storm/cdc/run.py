@@ -71,7 +71,10 @@ def _until_read(storm: Storm, life: Life, deadline: float) -> Iterator[None]:
         server.execute("insert into item values (0, 0, 'the last row')")
     while not (storm.watcher.has_read_all() and storm.watcher.stored > end):
         if life.ended.is_set() or time.monotonic() > deadline:
-            raise TimeoutError(f"the source does not come to the end (status {life.code})")
+            raise TimeoutError(
+                f"the source does not come to the end at {end:X} (status {life.code}); stored is "
+                f"{storm.watcher.position}; {storm.nest.last_words()}"
+            )
         yield
 
 

@@ -54,7 +54,7 @@ class Watcher(threading.Thread):
             }
         )
         self._reader.assign([TopicPartition(topic, 0, 0)])
-        self._position: dict[str, Any] = {}
+        self.position: dict[str, Any] = {}
         self.seen = Seen()
         self.failure: BaseException | None = None
 
@@ -74,11 +74,11 @@ class Watcher(threading.Thread):
 
     def streams(self) -> bool:
         """A position in the log is stored."""
-        return self._position.get("phase") == "stream"
+        return self.position.get("phase") == "stream"
 
     def has_read_all(self) -> bool:
         """The log is read, and nothing is left of the snapshot."""
-        return self.streams() and not self._position.get("snapshot")
+        return self.streams() and not self.position.get("snapshot")
 
     def end(self) -> Seen:
         self._end.set()
@@ -107,7 +107,7 @@ class Watcher(threading.Thread):
     @property
     def stored(self) -> int:
         """The position that was stored last."""
-        return int(self._position.get("lsn", 0))
+        return int(self.position.get("lsn", 0))
 
     def _read(self) -> None:
         with suppress(KafkaException):
@@ -118,6 +118,6 @@ class Watcher(threading.Thread):
 
     def _stored_is(self, position: dict[str, Any]) -> None:
         before = self.stored
-        self._position = position
+        self.position = position
         if self.stored < before:
             self.seen.violations.append(f"stored went back from {before:X} to {self.stored:X}")

@@ -9,7 +9,8 @@ import psycopg
 from psycopg import pq
 from psycopg.rows import dict_row
 
-from connectors.sources.postgres.database.failures import of_psycopg, refused_connection
+from connectors.sources.postgres.database.connecting import connected
+from connectors.sources.postgres.database.failures import of_psycopg
 from connectors.sources.postgres.database.published import (
     COLUMNS,
     NAMED,
@@ -18,7 +19,7 @@ from connectors.sources.postgres.database.published import (
     published_tables,
 )
 from connectors.sources.postgres.log.frames import read_lsn
-from connectors.sources.postgres.names import place_of, session_dsn
+from connectors.sources.postgres.names import place_of
 from connectors.sources.postgres.shape.plan import TableFacts
 from connectors.sources.postgres.shape.types import TypeFacts
 
@@ -124,12 +125,8 @@ class Catalog:
         self._where = place_of(dsn)
         self.told: set[Finding] = set()
         """Warnings that were given already."""
-        try:
-            self._connection = psycopg.connect(
-                session_dsn(dsn), autocommit=True, row_factory=dict_row
-            )
-        except psycopg.OperationalError as error:
-            raise refused_connection(self._where, str(error)) from error
+        self._connection = connected(dsn)
+        self._connection.row_factory = dict_row
 
     def close(self) -> None:
         """Close the connection."""

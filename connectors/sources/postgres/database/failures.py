@@ -65,7 +65,7 @@ def refused_connection(where: str, message: str) -> LotgateError:
         message: What the client library says.
     """
     text = " ".join(message.split())
-    told = text.removeprefix("connection is bad: ")
+    told = text.removeprefix("connection is bad: ").removeprefix("connection failed: ")
     if told.startswith(_INVALID) or _OPTION in told:
         return Misconfigured(
             f"The connection string of PostgreSQL at {where} is not valid: {told}",

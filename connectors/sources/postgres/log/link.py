@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import pq
 
-from connectors.sources.postgres.database.failures import Stopped, judged, refused_connection
+from connectors.sources.postgres.database.connecting import connected
+from connectors.sources.postgres.database.failures import Stopped, judged
 from connectors.sources.postgres.log import frames
 from connectors.sources.postgres.log.pgoutput import EPOCH_MICROS
-from connectors.sources.postgres.names import place_of, quoted, session_dsn
+from connectors.sources.postgres.names import place_of, quoted
 from streams.errors import LotgateError, Transient
 from streams.runtime import clock
 
@@ -57,15 +58,12 @@ class Link:
         self._asked = False
         self._heard = time.monotonic()
         self._thread: threading.Thread | None = None
+        self._session = connected(dsn, replication=True)
+        self._connection = self._session.pgconn
+        self._connection.nonblocking = 1
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_in, False)
         os.set_blocking(self._wake_out, False)
-        self._connection = pq.PGconn.connect(session_dsn(dsn, replication=True).encode())
-        if self._connection.status != pq.ConnStatus.OK:
-            failure = refused_connection(self._where, self._connection.error_message.decode())
-            self.close()
-            raise failure
-        self._connection.nonblocking = 1
 
     def command(self, text: str) -> list[str | None]:
         """Run a replication command and return its first row.
@@ -190,7 +188,7 @@ class Link:
         if self._thread is not None:
             self._thread.join(5.0)
             self._thread = None
-        self._connection.finish()
+        self._session.close()
         for end in (self._wake_in, self._wake_out):
             with suppress(OSError):
                 os.close(end)

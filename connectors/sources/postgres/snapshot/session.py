@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import psycopg
 from psycopg import pq
 
-from connectors.sources.postgres.database.failures import of_psycopg, refused_connection
+from connectors.sources.postgres.database.connecting import connected
+from connectors.sources.postgres.database.failures import of_psycopg
 from connectors.sources.postgres.log.frames import read_lsn
-from connectors.sources.postgres.names import place_of, session_dsn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,15 +67,12 @@ class Session:
     """
 
     def __init__(self, dsn: str) -> None:
-        self._server = pq.PGconn.connect(session_dsn(dsn).encode())
-        if self._server.status != pq.ConnStatus.OK:
-            message = self._server.error_message.decode(errors="replace")
-            self._server.finish()
-            raise refused_connection(place_of(dsn), message)
+        self._session = connected(dsn)
+        self._server = self._session.pgconn
 
     def close(self) -> None:
         """Close the connection, whatever it is doing."""
-        self._server.finish()
+        self._session.close()
 
     def cancel(self) -> None:
         """Ask the server to give up what this connection is doing; from another thread."""
