@@ -67,6 +67,8 @@ DOUBLES = Form(
         "transaction_metadata": False,
     },
 )
+DEFAULT = Form("default")
+"""Our own form, which no oracle wrote: it is compared with what the server selects."""
 FORMS = {form.name: form for form in (AVRO, JSON, STRINGS, DOUBLES)}
 
 

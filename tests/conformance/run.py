@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.conformance import consistency
 from tests.conformance.judge import Judge, Verdict
+from tests.conformance.oracle import DEFAULT
 from tests.conformance.stage import Parts, play
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def run(parts: Parts, oracle: Oracle, forms: tuple[Form, ...] = (), **settings: 
         forms: Which of its forms; all where empty.
         settings: Settings of the source beyond the oracle's.
     """
-    forms = forms or oracle.forms
+    forms = forms or (*oracle.forms, DEFAULT)
     found = play(parts, oracle, forms, **settings)
     report = Report()
     for form in forms:
@@ -69,6 +70,8 @@ def run(parts: Parts, oracle: Oracle, forms: tuple[Form, ...] = (), **settings: 
             verdict.problems += by_itself
             report.compared.append(verdict)
         report.compared += judge.schemas.values()
+    if DEFAULT in forms:
+        report.alone.append(Verdict("tables as selected", DEFAULT.name, found.selected))
     if found.alone:
         report.alone.append(Verdict("records of no case", "", found.alone))
     return report

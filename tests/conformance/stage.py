@@ -14,7 +14,8 @@ import psycopg
 from confluent_kafka.admin import AdminClient
 
 from streams.engine import describe, read_partition
-from tests.conformance.oracle import HEARTBEAT, SNAPSHOT
+from tests.conformance.oracle import DEFAULT, HEARTBEAT, SNAPSHOT
+from tests.conformance.selected import problems, tables
 from tests.conformance.wire import Event, Reader
 from tests.live.test_cdc_support import PUBLICATION, Rig, drop_rig, make_rig, until
 
@@ -51,18 +52,22 @@ class Play:
 
     Attributes:
         events: By form and case, each topic's in order.
+        log: The same by form alone.
         servers: By form the prefix of its topics.
         clocks: Topic and column of values that a clock gives.
         marks: By transaction number the case; and where each case's log ended.
         alone: Records that belong to no case.
+        selected: Where the records of the default form do not add up to the server's tables.
     """
 
     events: dict[str, dict[str, list[Event]]] = field(default_factory=dict)
+    log: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
     servers: dict[str, str] = field(default_factory=dict)
     clocks: set[tuple[str, str]] = field(default_factory=set)
     marks: dict[int, str] = field(default_factory=dict)
     ends: list[tuple[int, str]] = field(default_factory=list)
     alone: list[str] = field(default_factory=list)
+    selected: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -98,13 +103,14 @@ def play(parts: Parts, oracle: Oracle, forms: tuple[Form, ...], **settings: Any)
         rigs = {form.name: _rig_of(rig, form, parts) for form in forms}
         sources = {
             form.name: open_.enter_context(
-                rigs[form.name].running(**{**DEBEZIUM_LIKE, "form": form.source(), **settings})
+                rigs[form.name].running(**{**_settings(form), **settings})
             )
             for form in forms
         }
         for name, source in sources.items():
             until(partial(_begun, source), f"snapshot, {name}", 60)
             assert source.failure is None, source.failure
+        before = tables(rig.dsn)
         found.clocks = {(_topic(table), column) for table, column in rig.rows(_CLOCKS)}
         _run(oracle.cases, rig, rigs, found)
         end = _end(rig)
@@ -118,7 +124,14 @@ def play(parts: Parts, oracle: Oracle, forms: tuple[Form, ...], **settings: Any)
         for form in forms:
             _collect(rigs[form.name], form, found)
             drop_slot(rigs[form.name])
+        if DEFAULT in forms:
+            found.selected = list(problems(rig.dsn, before, found.log[DEFAULT.name]))
     return found
+
+
+def _settings(form: Form) -> dict[str, Any]:
+    settings = {**DEBEZIUM_LIKE, "form": form.source()}
+    return {**settings, "compat": ""} if form is DEFAULT else settings
 
 
 def _rig_of(rig: Rig, form: Form, parts: Parts) -> Rig:
@@ -231,6 +244,7 @@ def _collect(rig: Rig, form: Form, found: Play) -> None:
             if topic.startswith("__debezium-heartbeat"):
                 event.topic = "heartbeat"
             by_case[case].append(event)
+            found.log[form.name].append(event)
     for event in by_case.pop("", []):
         if event.topic != "transaction":
             found.alone.append(f"{form.name}: {event.topic} {event.key}")

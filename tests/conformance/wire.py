@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from streams.engine import Record
 
-WIDE = 3000
-"""Digits that a decimal may have when it is printed."""
-
 
 @dataclass
 class Event:

@@ -16,6 +16,7 @@ from connectors.sources.postgres.shape.temporal import NoWireForm
 Encode = Callable[[bytes], bytes]
 """From a value's text form to its Avro body."""
 
+_MOST_DIGITS = 4000
 LARGEST_SCALE = 1000
 """The most digits behind the point that a numeric can declare."""
 NOT_FINITE = frozenset({b"NaN", b"Infinity", b"-Infinity"})
@@ -111,7 +112,7 @@ class Scaled:
         whole, _, fraction = value.partition(b".")
         if len(fraction) > self.scale:
             raise NoWireForm(value)
-        return avro.unscaled(int(whole + fraction.ljust(self.scale, b"0")))
+        return avro.unscaled(whole_number(whole + fraction.ljust(self.scale, b"0")))
 
 
 def decimal(scale: int) -> Encode:
@@ -124,7 +125,16 @@ def free_decimal(value: bytes) -> bytes:
     if value in NOT_FINITE:
         raise NoWireForm(value)
     whole, _, fraction = value.partition(b".")
-    return avro.long(len(fraction)) + avro.unscaled(int(whole + fraction))
+    return avro.long(len(fraction)) + avro.unscaled(whole_number(whole + fraction))
+
+
+def whole_number(digits: bytes) -> int:
+    """A number of any length; the server's may have more digits than Python reads at once."""
+    if len(digits) <= _MOST_DIGITS:
+        return int(digits)
+    head, tail = digits[:-_MOST_DIGITS], digits[-_MOST_DIGITS:]
+    low = int(tail)
+    return whole_number(head) * 10**_MOST_DIGITS + (-low if digits.startswith(b"-") else low)
 
 
 def money(value: bytes) -> bytes:
