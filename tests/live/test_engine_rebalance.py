@@ -130,7 +130,32 @@ def test_no_record_in_hand_is_of_a_partition_that_has_moved(
                 each.close()
 
 
-def engine(lab: Lab, instance: str, protocol: GroupProtocol) -> Engine:
+def test_a_member_that_its_group_does_not_answer_asks_anew(
+    parts_cache: Path, tmp_path: Path
+) -> None:
+    """Here it is a broker that waits for further members longer than the worker has patience."""
+    slow = {"group.min.session.timeout.ms": "1000", "group.initial.rebalance.delay.ms": "9000"}
+    with (
+        own_broker(parts_cache, slow) as stack,
+        borrowed(stack.broker.bootstrap, tmp_path) as lab,
+    ):
+        lab.produce(EVENTS[:200])
+        member = engine(lab, "a", "classic", session_timeout_ms=2_000)
+        member.start()
+        deadline, told = time.monotonic() + 60, set()
+        try:
+            while not member.records:
+                step(member, deadline)
+                told.add(member.membership.waiting)
+            assert any("gave no assignment for 6 s" in each for each in told), told
+            assert not member.membership.waiting
+        finally:
+            member.close()
+
+
+def engine(
+    lab: Lab, instance: str, protocol: GroupProtocol, session_timeout_ms: int = 6_000
+) -> Engine:
     return Engine(
         job.app.stages,
         EngineSettings(
@@ -138,7 +163,7 @@ def engine(lab: Lab, instance: str, protocol: GroupProtocol) -> Engine:
             lambda: lab.codec,
             lab.folder / f"data-{instance}",
             instance_id=instance,
-            session_timeout_ms=6_000,
+            session_timeout_ms=session_timeout_ms,
             group_protocol=protocol,
             cycle_records=20,
         ),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.engine.takeover.joining import PATIENT_SESSIONS, Joining
 from streams.engine.watch.lag import Lags, Place, judge
 from streams.engine.watch.marks import Marks, Phase
 from streams.engine.watch.supervisor import Patience
@@ -140,3 +141,36 @@ def test_whoever_waits_for_others_is_not_stuck_and_what_left_is_forgotten() -> N
     assert lags.suspects(75.0, 5) == {}
     lags.observe({}, 80.0)
     assert lags.places == {}
+
+
+def test_a_group_that_does_not_answer_is_asked_anew_and_that_is_told() -> None:
+    joining = Joining(session_s=10)
+    joining.asks(100)
+    assert not joining.is_forgotten(100 + 10 * PATIENT_SESSIONS)
+    assert joining.waiting == ""
+    assert joining.is_forgotten(131)
+    assert "no assignment for 31 s" in joining.waiting
+    assert joining.rest_s(131) <= 0, "at once"
+    # Told until there is an answer, and counted from the new consumer's question on.
+    assert not joining.is_forgotten(500)
+    joining.asks(131)
+    assert not joining.is_forgotten(150)
+    assert joining.is_forgotten(162)
+    joining.asks(162)
+    joining.answered()
+    assert (joining.waiting, joining.is_forgotten(1_000)) == ("", False)
+
+
+def test_a_member_that_is_refused_asks_again_after_a_pause_longer_each_time() -> None:
+    joining, now, pauses = Joining(session_s=10), 100.0, []
+    for _ in range(8):
+        joining.asks(now)
+        joining.refused("still taken", now)
+        assert not joining.is_forgotten(now + 1_000)
+        pauses.append(joining.rest_s(now))
+        now += pauses[-1]
+    assert pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0])
+    assert joining.waiting == "still taken"
+    joining.answered()
+    joining.refused("taken again", now)
+    assert joining.rest_s(now) == pytest.approx(0.1)

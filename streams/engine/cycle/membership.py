@@ -14,6 +14,7 @@ from streams.engine.faults import reach
 from streams.engine.kafka import clients
 from streams.engine.kafka.failures import StartPosition, Unreleased
 from streams.engine.kafka.positions import Questions, raise_for
+from streams.engine.takeover.joining import Joining
 from streams.engine.takeover.stores import Stores
 from streams.engine.takeover.takeovers import Takeovers
 from streams.errors import Transient
@@ -37,9 +38,11 @@ BUSY_STEP_S: Final = 0.04
 """How long a step of the take-overs may delay the cycles of other partitions."""
 IDLE_STEP_S: Final = 0.25
 """The same while no partition is consumed; the group is not answered meanwhile."""
-FIRST_PAUSE_S: Final = 0.1
-LONGEST_PAUSE_S: Final = 5.0
 METADATA_S: Final = 5.0
+LONGEST_CYCLE_MS: Final = 60_000
+"""A member that does not poll for so long loses its partitions. The broker has ended its open
+transaction by then, and the partitions that it is to give up would be held for the library's five
+minutes, while those who wait for them have none."""
 
 
 class Membership:
@@ -92,9 +95,7 @@ class Membership:
         self.moved = False
         self.fresh: list[Partition] = []
         self._is_counted = True
-        self._unreleased = ""
-        self._pause_s = FIRST_PAUSE_S
-        self._join_at = 0.0
+        self._joining = Joining(settings.session_timeout_ms / 1000)
         self.is_closed = False
 
     @property
@@ -110,7 +111,7 @@ class Membership:
     @property
     def waiting(self) -> str:
         """What the worker waits for before it can consume, in words; empty for nothing."""
-        return self._unreleased or self._takeovers.waiting
+        return self._joining.waiting or self._takeovers.waiting
 
     @property
     def progress(self) -> Progress | None:
@@ -127,14 +128,18 @@ class Membership:
                 instance_id=settings.instance_id,
                 session_timeout_ms=settings.session_timeout_ms,
                 protocol=settings.group_protocol,
-                extra=settings.client,
+                extra={
+                    "max.poll.interval.ms": max(LONGEST_CYCLE_MS, settings.session_timeout_ms),
+                    **settings.client,
+                },
             )
         )
+        self._joining.asks(monotonic())
         self._consumer.subscribe(
             self._stores.inputs,
             on_assign=self._assigned,
             on_revoke=self._revoked,
-            on_lost=self._revoked,
+            on_lost=self._lost,
         )
 
     def poll(self, timeout_s: float, most: int) -> dict[TopicPartitionKey, list[Any]]:
@@ -157,9 +162,13 @@ class Membership:
         try:
             self._take(found, self._patience(timeout_s), most)
         except Unreleased as trouble:
+            # The consumer of a refused member is of no more use: a new one asks later.
             found.clear()
-            self._leave_for_a_while(trouble)
+            self._joining.refused(trouble.message, monotonic())
+            self._leave()
         self._refuse_repartitioned()
+        if self._consumer is not None and self._joining.is_forgotten(monotonic()):
+            self._leave()
         return found
 
     def again(self) -> None:
@@ -238,21 +247,12 @@ class Membership:
         if self._consumer is not None:
             return True
         self._stores.follow()
-        rest = self._join_at - monotonic()
+        rest = self._joining.rest_s(monotonic())
         if rest > 0:
             sleep(min(rest, timeout_s))
             return False
         self.subscribe()
         return True
-
-    def _leave_for_a_while(self, trouble: Unreleased) -> None:
-        """The consumer of a refused member is of no more use: a new one asks later."""
-        if not self._unreleased:
-            log.warning("%s", trouble)
-        self._unreleased = trouble.message
-        self._leave()
-        self._join_at = monotonic() + self._pause_s
-        self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
 
     def _leave(self) -> None:
         consumer, self._consumer = self._consumer, None
@@ -334,8 +334,7 @@ class Membership:
         return len(known.partitions)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._unreleased = ""
-        self._pause_s = FIRST_PAUSE_S
+        self._joining.answered()
         for each in partitions:
             key = each.topic, each.partition
             self._owned.add(key)
@@ -355,6 +354,10 @@ class Membership:
         self.moved = True
         reach("in_revoke")
         consumer.incremental_unassign(fetched)
+
+    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._revoked(consumer, partitions)
+        self._joining.asks(monotonic())
 
     def _let_go(self, key: TopicPartitionKey) -> None:
         self._owned.discard(key)

@@ -1,1 +1,1 @@
-"""From the assignment of a partition to its first record: opened, restored, placed."""
+"""From asking the group for partitions to the first record of each: opened, restored, placed."""
