@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faust.types import StreamT
+    from mode.utils.queues import ThrowableQueue
 
     from streams.engine.declare import Stage
     from streams.engine.settings import EngineSettings
@@ -93,6 +94,19 @@ class Lotgate(Stages, faust.App):
         self._watch: Watch | None = None
         self._heart: Heart | None = None
         self._health_server: HealthServer | None = None
+
+    def FlowControlQueue(  # noqa: N802 - Faust's name
+        self,
+        maxsize: int | None = None,
+        *,
+        clear_on_resume: bool = False,  # noqa: ARG002 - Faust's signature
+    ) -> ThrowableQueue[Any]:
+        """A queue that keeps what is in it.
+
+        Some moments after each assignment Faust opens its flow anew, and empties its queues at
+        that. By then a batch of the next cycle may be in one, and would never come to its stage.
+        """
+        return super().FlowControlQueue(maxsize, clear_on_resume=False)
 
     def configure(self, settings: EngineSettings) -> None:
         """Give the settings."""
