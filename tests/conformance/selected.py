@@ -173,7 +173,7 @@ def _as_text(text: str, value: Any) -> bool:
     return bool(value == text)
 
 
-def _as_number(text: str, value: Any) -> bool:
+def _as_number(text: str, value: int) -> bool:
     return int(text) == value
 
 

@@ -17,6 +17,7 @@ Encode = Callable[[bytes], bytes]
 """From a value's text form to its Avro body."""
 
 _MOST_DIGITS = 4000
+_SHIFT = int("1" + "0" * _MOST_DIGITS)
 LARGEST_SCALE = 1000
 """The most digits behind the point that a numeric can declare."""
 NOT_FINITE = frozenset({b"NaN", b"Infinity", b"-Infinity"})
@@ -134,7 +135,7 @@ def whole_number(digits: bytes) -> int:
         return int(digits)
     head, tail = digits[:-_MOST_DIGITS], digits[-_MOST_DIGITS:]
     low = int(tail)
-    return whole_number(head) * 10**_MOST_DIGITS + (-low if digits.startswith(b"-") else low)
+    return whole_number(head) * _SHIFT + (-low if digits.startswith(b"-") else low)
 
 
 def money(value: bytes) -> bytes:
