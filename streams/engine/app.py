@@ -96,10 +96,7 @@ class Lotgate(Stages, faust.App):
         self._health_server: HealthServer | None = None
 
     def FlowControlQueue(  # noqa: N802 - Faust's name
-        self,
-        maxsize: int | None = None,
-        *,
-        clear_on_resume: bool = False,  # noqa: ARG002 - Faust's signature
+        self, maxsize: int | None = None, **_: Any
     ) -> ThrowableQueue[Any]:
         """A queue that keeps what is in it.
 
