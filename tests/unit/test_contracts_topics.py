@@ -21,6 +21,7 @@ from streams.contracts.topics import (
     CDC_HISTORY,
     CDC_OFFSETS,
     CDC_PARKED,
+    CDC_SIGNALS,
     CONTROL,
     DEAD_LETTER_LIMIT_BYTES,
     FACTS,
@@ -89,7 +90,8 @@ def test_every_topic_of_an_installation_is_listed_once() -> None:
     wanted = {topic.full_name("north", "g") for topic in (*PUBLIC, *INTERNAL)}
     wanted |= {"north.dlq.g", "north.dlq.g-erp-hold", "north.g-lot-changelog"}
     wanted |= {"north.g-cause-changelog", "north." + CDC_OFFSETS.format(group="g")}
-    wanted |= {"north." + each.format(group="g") for each in (CONTROL, CDC_HISTORY, CDC_PARKED)}
+    others = (CONTROL, CDC_HISTORY, CDC_PARKED, CDC_SIGNALS)
+    wanted |= {"north." + each.format(group="g") for each in others}
     assert set(found) == wanted
     for spec in found.values():
         assert spec.replication_factor == 3

@@ -17,6 +17,7 @@ FUNCTION_LINES = 50
 FOLDER_FILES = 10
 
 LONG_FILES: dict[str, str] = {
+    "connectors/base.py": "the protocols of sources and sinks, and every value they exchange",
     "connectors/sinks/evidence.py": "one store whose statements share one database transaction",
     "connectors/sources/postgres/log/link.py": (
         "one thread owns one connection; its states belong together"
@@ -24,6 +25,7 @@ LONG_FILES: dict[str, str] = {
     "streams/contracts/codec.py": (
         "what writes, reads and versions a topic's records shares one binding"
     ),
+    "streams/contracts/registry.py": "one interface and what each of its calls may answer",
     "streams/engine/cycle/membership.py": (
         "what the group's callbacks do to the partitions of a worker"
     ),
