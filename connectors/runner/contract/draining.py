@@ -15,7 +15,7 @@ from connectors.runner.contract.parking import (
 )
 from connectors.runner.contract.subjects import REFUSALS
 from streams.engine import reach, read_partition
-from streams.errors import Misconfigured
+from streams.errors import Misconfigured, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,7 +69,7 @@ class Draining:
 
         Raises:
             Misconfigured: The parking topic lacks what it must hold.
-            Transient: Broker or registry are not available.
+            Transient: The broker is not available.
         """
         parking = self._contract.parking
         if not parking.due:
@@ -169,9 +169,13 @@ class Draining:
         return latest is None or self._taken(latest) is not None
 
     def _taken(self, version: Version) -> tuple[bytes, bytes] | None:
+        """The frames of a version; None while the registry refuses a schema or does not answer.
+
+        Other tables need no registry, so its absence must not stop them.
+        """
         try:
             return self._contract.framed(version)
-        except Misconfigured as error:
+        except (Misconfigured, Transient) as error:
             if error.code not in REFUSALS:
-                raise
+                _log.warning("the registry cannot be asked for %s: %s", version.shape.table, error)
             return None
