@@ -15,11 +15,10 @@ from connectors.runner.health.source_told import source_served
 from connectors.runner.sink import run_sink
 from connectors.runner.sink.config import SinkConfig
 from connectors.runner.source import run_source
-from connectors.runner.source_config import SourceConfig
+from connectors.runner.source_chosen import chosen
 from connectors.sinks.tryton.rest.config import TrytonConfig
 from connectors.sinks.tryton.sink import TrytonSink
 from connectors.sources.postgres.names import secrets_of
-from connectors.sources.postgres.selection import read_selection
 from streams.contracts.shipped import shipped_codec
 from streams.engine import arm
 from streams.errors import Misconfigured
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from connectors.runner.ending import Work
-    from connectors.sources.postgres.selection import Selection
+    from connectors.runner.source_config import SourceConfig
     from streams.runtime.connection import KafkaConnection
     from streams.runtime.settings import CommonSettings
 
@@ -138,35 +137,7 @@ def source_config(connector: Connector, settings: SourceSettings) -> SourceConfi
     Raises:
         Misconfigured: The connection string is missing or is none.
     """
-    dsn = secret("LOTGATE_SOURCE_DSN", settings.source_dsn, settings.source_dsn_file)
-    parts_of(dsn)
-    selection = _selection(settings)
-    return SourceConfig(
-        source=connector.system,
-        translator=settings.source_translator or connector.translator,
-        site=settings.source_site,
-        dsn=dsn,
-        slot=settings.source_slot or f"lotgate_{connector.system}",
-        publication=settings.source_publication,
-        partition=given if (given := settings.source_partition) >= 0 else connector.partition,
-        tables=selection.tables,
-        selection=selection,
-        provision=settings.provision,
-        version=version("lotgate"),
-        parked_records=settings.source_parked_records,
-        parked_bytes=settings.source_parked_bytes,
-    )
-
-
-def _selection(settings: SourceSettings) -> Selection:
-    """Tables, keys and field policy, with the key of the hash."""
-    given, file = settings.source_selection, settings.source_selection_file
-    text = given if file is None else secret("LOTGATE_SOURCE_SELECTION", None, file)
-    key, key_file = settings.source_hash_key, settings.source_hash_key_file
-    has_key = key is not None or key_file is not None
-    hidden = secret("LOTGATE_SOURCE_HASH_KEY", key, key_file) if has_key else ""
-    where = f"LOTGATE_SOURCE_SELECTION{'' if file is None else f'_FILE ({file})'}"
-    return read_selection(text, hidden.encode(), where)
+    return chosen(settings, connector.system, connector.translator, connector.partition)
 
 
 def connector_of(name: str) -> Connector:

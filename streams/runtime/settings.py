@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from streams.errors import Misconfigured
 from streams.runtime.connection import KafkaConnection
+from streams.runtime.source_choices import SourceChoices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,7 +146,7 @@ class WorkerSettings(CommonSettings, WatchdogSettings, HealthSettings):
     )
 
 
-class SourceSettings(CommonSettings, HealthSettings):
+class SourceSettings(CommonSettings, HealthSettings, SourceChoices):
     """`lotgate connect <name>-cdc`: one database read through logical replication."""
 
     source_dsn: SecretStr | None = Field(None, description="PostgreSQL connection string.")

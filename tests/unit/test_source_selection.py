@@ -110,6 +110,7 @@ def test_a_rule_that_protects_nothing_is_refused_unless_it_says_later() -> None:
     renamed = Relation(7, "public", "person", "d", COLUMNS[:1])
     with pytest.raises(Misconfigured, match=r"public\.person\.born, public\.person\.email"):
         mask_of(RULES, renamed, {})
+    assert mask_of(RULES, renamed, {}, {"email", "born"}) is None, "the publication leaves them out"
     later = Selection(fields=RULES.fields, later=frozenset(RULES.fields), secret=SECRET)
     assert mask_of(later, renamed, {}) is None
 

@@ -72,7 +72,7 @@ def policy(
             )
             findings.append(error("policy_key", each.name, text))
         try:
-            mask_of(selection, relation, types)
+            mask_of(selection, relation, types, each.unpublished)
         except Misconfigured as refused:
             text = f"{refused.message}; {refused.advice}"
             findings.append(error("field_policy", each.name, text))

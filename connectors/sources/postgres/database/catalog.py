@@ -224,6 +224,7 @@ class Catalog:
             key_order={row["attname"]: row["place"] for row in keyed},
             not_null=frozenset(row["attname"] for row in rows if row["attnotnull"]),
             defaults={row["attname"]: row["default_sql"] for row in rows if row["default_sql"]},
+            columns=frozenset(row["attname"] for row in rows),
         )
 
     def published(self, publication: str) -> list[Published]:

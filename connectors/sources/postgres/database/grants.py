@@ -86,7 +86,7 @@ def _reading(settings: PostgresSettings, tables: list[Published], role: str) -> 
     for table in tables:
         kept = _kept(settings, table)
         listed = ""
-        if table.narrowed or len(kept) < len(table.columns):
+        if table.unpublished or len(kept) < len(table.columns):
             listed = f" ({', '.join(map(quoted, kept))})"
         yield f"GRANT SELECT{listed} ON {qualified(table.name)} TO {quoted(role)};"
 

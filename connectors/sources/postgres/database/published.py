@@ -70,7 +70,7 @@ class Published:
         not_null: Columns that are declared not null.
         unreadable: Published columns that the role may not select.
         is_partition: It is a partition that is published by itself.
-        narrowed: The publication names the columns.
+        unpublished: Columns of the table that are not published.
     """
 
     relation: Relation
@@ -86,7 +86,7 @@ class Published:
     not_null: frozenset[str] = frozenset()
     unreadable: frozenset[str] = frozenset()
     is_partition: bool = False
-    narrowed: bool = False
+    unpublished: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -173,5 +173,5 @@ def _published(row: Mapping[str, Any], columns: list[Mapping[str, Any]], version
         not_null=frozenset(column["attname"] for column in columns if column["attnotnull"]),
         unreadable=unreadable,
         is_partition=row["relispartition"],
-        narrowed=wanted is not None and len(shown) < len(columns),
+        unpublished=frozenset(column["attname"] for column in columns if column not in shown),
     )

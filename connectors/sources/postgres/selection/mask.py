@@ -11,7 +11,7 @@ from connectors.sources.postgres.selection.text import text_reader
 from streams.errors import Misconfigured, Poison
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from connectors.sources.postgres.log.pgoutput import Cells
     from connectors.sources.postgres.selection.rules import Selection, Treatment
@@ -46,6 +46,13 @@ class Mask:
     treatments: tuple[Treatment, ...]
     of_text: Mapping[int, Callable[[bytes], bytes]]
     of_binary: Mapping[int, Callable[[bytes], bytes]]
+
+    def hides(self, names: Collection[str]) -> bool:
+        """One of these columns does not leave as it is."""
+        return any(
+            how != "pass" and column.name in names
+            for column, how in zip(self.source.columns, self.treatments, strict=True)
+        )
 
     def cells(self, cells: Cells, *, binary: bool = False) -> Cells:
         """A row of the log as it is behind the mask.
@@ -111,7 +118,10 @@ class Mask:
 
 
 def mask_of(
-    selection: Selection, relation: Relation, types: Mapping[int, TypeFacts]
+    selection: Selection,
+    relation: Relation,
+    types: Mapping[int, TypeFacts],
+    unpublished: Collection[str] = (),
 ) -> Mask | None:
     """The mask of a table; None where every column passes, which then costs nothing.
 
@@ -119,6 +129,7 @@ def mask_of(
         selection: The rules.
         relation: The table as the log describes it.
         types: Types that are not built in.
+        unpublished: Columns that the table has although the publication leaves them out.
 
     Raises:
         Misconfigured: A rule names a column that the table does not have (it may have been
@@ -126,7 +137,7 @@ def mask_of(
     """
     schema, table = relation.schema, relation.table
     names = [column.name for column in relation.columns]
-    if lost := selection.missing(schema, table, names):
+    if lost := selection.missing(schema, table, (*names, *unpublished)):
         raise _refused(
             f"The field policy names {', '.join(lost)}, which {schema}.{table} does not publish; "
             "if it was renamed, its values would leave unprotected",

@@ -33,6 +33,7 @@ class TableFacts:
         key_order: Place of each of them in the key.
         not_null: Columns that are declared not null.
         defaults: Defaults of columns as SQL.
+        columns: Columns of the table, published or not.
         override: Columns of the key that the operator chose instead; empty for the table's own.
     """
 
@@ -40,6 +41,7 @@ class TableFacts:
     key_order: Mapping[str, int] = field(default_factory=dict)
     not_null: frozenset[str] = frozenset()
     defaults: Mapping[str, str] = field(default_factory=dict)
+    columns: frozenset[str] = frozenset()
     override: tuple[str, ...] = ()
 
 

@@ -108,8 +108,8 @@ class Tables:
         name = f"{relation.schema}.{relation.table}"
         topic = self._topic(relation)
         selection, types = self._settings.selection, self._types()
-        mask = mask_of(selection, relation, types)
         facts = self._catalog.facts(relation.schema, relation.table)
+        mask = mask_of(selection, relation, types, facts.columns)
         plan = TablePlan(
             relation if mask is None else mask.relation,
             replace(facts, override=selection.key(relation.schema, relation.table)),

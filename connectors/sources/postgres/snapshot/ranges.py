@@ -167,6 +167,9 @@ def readable(catalog: Catalog, table: Published, hidden: Mask | None, where: str
         where: An operator's condition, as SQL.
     """
     key = key_of(catalog, table)
+    if hidden is not None and hidden.hides(key):
+        # Where a snapshot stands is stored as the last key's text, which must not leave.
+        key = ()
     pages = 0 if key else int(catalog.value(_PAGES, table.relation.oid))
     dropped: frozenset[str] = frozenset()
     if hidden is not None:
