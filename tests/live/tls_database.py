@@ -114,28 +114,8 @@ class TlsDatabase:
 @contextmanager
 def tls_database(folder: Path, authority: Authority, ca: Path) -> Iterator[TlsDatabase]:
     """Lend a server whose certificate the authority signed, and end it."""
-    home, user = folder / "server", postgres.run_as()
-    home.mkdir(mode=0o700)
-    secret = folder / "password"
-    secret.write_text(PASSWORD)
-    if user is not None:
-        os.chown(home, *user)
-    bin_ = programs()
-    words = ("-D", str(home), "-U", "postgres", "-E", "UTF8", "--no-sync", "-A", "scram-sha-256")
-    subprocess.run(
-        _as(user, bin_ / "initdb", *words, f"--pwfile={secret}"),
-        env=KEEP,
-        cwd=home,
-        check=True,
-        capture_output=True,
-    )
-    key, certificate = authority.server(HOST)
-    for name, content in (("server.key", key), ("server.crt", certificate)):
-        (home / name).write_bytes(content)
-        (home / name).chmod(0o600)
-        if user is not None:
-            os.chown(home / name, *user)
-    (home / "pg_hba.conf").write_text(RULES)
+    user = postgres.run_as()
+    home = _made(folder, authority, user)
     with socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = int(taken.getsockname()[1])
@@ -150,7 +130,7 @@ def tls_database(folder: Path, authority: Authority, ca: Path) -> Iterator[TlsDa
     flags = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
-            _as(user, bin_ / "postgres", "-D", str(home), *flags),
+            _as(user, programs() / "postgres", "-D", str(home), *flags),
             env=KEEP,
             cwd=home,
             stdout=log,
@@ -167,6 +147,32 @@ def tls_database(folder: Path, authority: Authority, ca: Path) -> Iterator[TlsDa
         server.send_signal(signal.SIGINT)
         server.wait(30)
         shutil.rmtree(home)
+
+
+def _made(folder: Path, authority: Authority, user: tuple[int, int] | None) -> Path:
+    """The server's folder: its data, its key and certificate, who may connect and how."""
+    home = folder / "server"
+    home.mkdir(mode=0o700)
+    secret = folder / "password"
+    secret.write_text(PASSWORD)
+    if user is not None:
+        os.chown(home, *user)
+    words = ("-D", str(home), "-U", "postgres", "-E", "UTF8", "--no-sync", "-A", "scram-sha-256")
+    subprocess.run(
+        _as(user, programs() / "initdb", *words, f"--pwfile={secret}"),
+        env=KEEP,
+        cwd=home,
+        check=True,
+        capture_output=True,
+    )
+    key, certificate = authority.server(HOST)
+    for name, content in (("server.key", key), ("server.crt", certificate)):
+        (home / name).write_bytes(content)
+        (home / name).chmod(0o600)
+        if user is not None:
+            os.chown(home / name, *user)
+    (home / "pg_hba.conf").write_text(RULES)
+    return home
 
 
 def _as(user: tuple[int, int] | None, program: Path, *arguments: str) -> list[str]:

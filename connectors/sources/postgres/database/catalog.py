@@ -12,7 +12,9 @@ from psycopg.rows import dict_row
 from connectors.sources.postgres.database.connecting import connected
 from connectors.sources.postgres.database.failures import of_psycopg
 from connectors.sources.postgres.database.published import (
+    CANDIDATES,
     COLUMNS,
+    FACTS,
     NAMED,
     TABLES,
     Published,
@@ -46,27 +48,6 @@ select t.oid, t.typname, t.typtype, t.typbasetype, t.typtypmod, t.typdelim,
            else '' end as send
 from pg_type t
 where t.typtype in ('e', 'd', 'c', 'r', 'm') or t.typcategory = 'A' or t.oid >= 16384
-"""
-
-_FACTS = """
-select a.attname, a.attnotnull, array_position(i.indkey::int2[], a.attnum) as place,
-       case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end as default_sql
-from pg_class c
-join pg_namespace n on n.oid = c.relnamespace
-join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-left join pg_index i on i.indrelid = c.oid and i.indisprimary
-left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
-where n.nspname = %s and c.relname = %s
-"""
-
-_CANDIDATES = """
-select i.indrelid as table, min(x.relname) as index
-from pg_index i join pg_class x on x.oid = i.indexrelid
-where i.indrelid = any(%s::oid[]) and i.indisunique and i.indimmediate and i.indisvalid
-  and i.indpred is null and i.indexprs is null
-  and not exists (select from pg_attribute a where a.attrelid = i.indrelid
-                  and a.attnum = any(i.indkey) and not a.attnotnull)
-group by 1
 """
 
 _SLOT = """
@@ -217,7 +198,7 @@ class Catalog:
 
     def facts(self, schema: str, table: str) -> TableFacts:
         """Primary key, not-null columns and defaults of a table as it is now."""
-        rows = self.rows(_FACTS, schema, table)
+        rows = self.rows(FACTS, schema, table)
         keyed = [row for row in rows if row["place"] is not None]
         return TableFacts(
             primary_key=frozenset(row["attname"] for row in keyed),
@@ -243,7 +224,7 @@ class Catalog:
     def candidates(self, tables: Iterable[Published]) -> dict[int, str]:
         """Per table (by its number) a unique index that could be its replica identity."""
         oids = [table.relation.oid for table in tables]
-        return {row["table"]: row["index"] for row in self.rows(_CANDIDATES, oids)}
+        return {row["table"]: row["index"] for row in self.rows(CANDIDATES, oids)}
 
     def slot(self, name: str) -> SlotState | None:
         """The state of a slot; None if there is none."""

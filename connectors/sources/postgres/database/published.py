@@ -48,6 +48,25 @@ left join pg_index r on r.indrelid = a.attrelid and r.indisreplident
 where a.attrelid = any(%s::oid[]) and a.attnum > 0 and not a.attisdropped
 order by a.attrelid, a.attnum
 """
+FACTS = """
+select a.attname, a.attnotnull, array_position(i.indkey::int2[], a.attnum) as place,
+       case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end as default_sql
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_index i on i.indrelid = c.oid and i.indisprimary
+left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
+where n.nspname = %s and c.relname = %s
+"""
+CANDIDATES = """
+select i.indrelid as table, min(x.relname) as index
+from pg_index i join pg_class x on x.oid = i.indexrelid
+where i.indrelid = any(%s::oid[]) and i.indisunique and i.indimmediate and i.indisvalid
+  and i.indpred is null and i.indexprs is null
+  and not exists (select from pg_attribute a where a.attrelid = i.indrelid
+                  and a.attnum = any(i.indkey) and not a.attnotnull)
+group by 1
+"""
 GENERATED_SINCE = 180_000
 """The first version that publishes generated columns, where the publication asks for it."""
 
