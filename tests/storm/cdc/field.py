@@ -13,10 +13,12 @@ from localstack import Stack
 
 from tests.live.test_cdc_support import drop_rig, make_rig
 from tests.storm.cdc import wal
+from tests.storm.cdc.long_writers import LongWriter
 from tests.storm.cdc.nest import Nest, Order
+from tests.storm.cdc.quota import Quota
 from tests.storm.cdc.tables import SCHEMA, before_the_snapshot
 from tests.storm.cdc.watch import Watcher
-from tests.storm.cdc.writers import LongWriter, Quota, Writer
+from tests.storm.cdc.writers import Writer
 
 WRITERS = 4
 SNAPSHOT_ROWS = 3_000

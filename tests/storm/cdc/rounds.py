@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 from tests.storm.cdc.field import SNAPSHOT_DEATHS, Storm
+from tests.storm.cdc.long_writers import big_transaction
 from tests.storm.cdc.nest import Life
-from tests.storm.cdc.writers import big_transaction
 
 POINT_S = 10.0
 """How long a source may take to die at the point that was armed, before it is killed."""

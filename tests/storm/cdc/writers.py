@@ -14,57 +14,11 @@ from typing import Any
 
 import psycopg
 
+from tests.storm.cdc.quota import Quota
+
 Connection = psycopg.Connection[Any]
 SPAN = 10_000_000
 """Each writer's range of keys."""
-LONG_STEP = 40
-
-
-class Quota:
-    """How many rows may have been written by now; keeps the writers and the kills in step."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Condition()
-        self._allowed = 0
-        self._rows = 0
-        self._copied = 0
-        self._ended = False
-
-    @property
-    def rows(self) -> int:
-        """Rows of committed transactions, about."""
-        return self._rows
-
-    @property
-    def ended(self) -> bool:
-        return self._ended
-
-    def allow(self, rows: int) -> None:
-        with self._lock:
-            self._allowed = max(self._allowed, rows)
-            self._lock.notify_all()
-
-    def end(self) -> None:
-        with self._lock:
-            self._ended = True
-            self._lock.notify_all()
-
-    def wait(self) -> bool:
-        """Wait until something may be written; False when it is over."""
-        with self._lock:
-            while not self._ended and self._rows >= self._allowed:
-                self._lock.wait(0.5)
-            return not self._ended
-
-    def wrote(self, rows: int, *, copied: bool = False) -> None:
-        with self._lock:
-            self._rows += rows
-            self._copied += rows if copied else 0
-
-    def owes_copies(self) -> bool:
-        """Fewer than a third of the rows were written by COPY."""
-        with self._lock:
-            return self._copied * 3 < self._rows
 
 
 class Writer(threading.Thread):
@@ -209,65 +163,3 @@ ACTS: dict[Act, float] = {
     Writer._do_empty: 0.3,
 }
 WEIGHTS = list(ACTS.values())
-
-
-class LongWriter(threading.Thread):
-    """One transaction that stays open over many kills; begins again when the server goes away.
-
-    It begins when the source reads the log: a slot is made only when all transactions have ended
-    that were open before.
-    """
-
-    def __init__(
-        self, dsn: str, quota: Quota, until_rows: int, may_begin: Callable[[], bool]
-    ) -> None:
-        super().__init__(daemon=True, name="long-writer")
-        self._dsn = dsn
-        self._may_begin = may_begin
-        self._quota = quota
-        self._until = until_rows
-        self.failure: BaseException | None = None
-
-    def run(self) -> None:
-        done = False
-        while not self._may_begin() and not self._quota.ended:
-            time.sleep(0.1)
-        while not done and not self._quota.ended:
-            try:
-                with psycopg.connect(self._dsn, connect_timeout=5) as database:
-                    self._work(database)
-                done = True
-            except psycopg.OperationalError:
-                time.sleep(0.1)
-            except BaseException as failure:
-                self.failure = failure
-                raise
-
-    def _work(self, database: Connection) -> None:
-        number = 0
-        while True:
-            database.execute(
-                "insert into item select i, 2, 'long'"
-                " from generate_series(%s::bigint, %s::bigint) i",
-                (number - 10 * SPAN, number - 10 * SPAN + LONG_STEP - 1),
-            )
-            number += LONG_STEP
-            if self._quota.rows >= self._until or self._quota.ended:
-                database.commit()
-                self._quota.wrote(number)
-                return
-            time.sleep(0.5)
-
-
-def big_transaction(dsn: str, number: int, rows: int) -> None:
-    """One transaction that takes many Kafka transactions: multi-row inserts, then a COPY."""
-    first = -(20 + number) * SPAN
-    with psycopg.connect(dsn) as database:
-        database.execute(
-            "insert into item select i, 3, 'big' from generate_series(%s::bigint, %s::bigint) i",
-            (first, first + rows // 2 - 1),
-        )
-        with database.cursor() as cursor, cursor.copy("copy load from stdin") as copy:
-            for each in range(first, first + rows // 2):
-                copy.write_row((each, number, "big"))
-        database.execute("delete from item where id between %s and %s", (first, first + rows // 20))
