@@ -32,6 +32,8 @@ DEBEZIUM_LIKE: dict[str, Any] = {
 }
 """The settings under which the oracle's files were made, in our words."""
 END = "conformance_end"
+SIBLINGS = frozenset({"schema_changes"})
+"""Topics that only our own form has."""
 _CLOCKS = """
 select n.nspname || '.' || c.relname, a.attname
 from pg_attrdef d
@@ -234,7 +236,7 @@ def _collect(rig: Rig, form: Form, found: Play) -> None:
     names = [*topics_of(rig, f"{server}."), *topics_of(rig, f"__debezium-heartbeat.{server}")]
     for name in names:
         topic = name.removeprefix(f"{server}.")
-        if topic.endswith(END):
+        if topic.endswith(END) or (form is DEFAULT and topic in SIBLINGS):
             continue
         case = ""
         for record in _read(rig, name):

@@ -65,7 +65,8 @@ class Reader:
             if isinstance(found, dict) and set(found) == {"schema", "payload"}:
                 return found["payload"], found["schema"]
             return found, None
-        assert payload[0] == 0, payload[:20]
+        if payload[:1] != b"\0":
+            return payload.decode(), "string"
         schema, parsed = self._schema(int.from_bytes(payload[1:5], "big"))
         rest = io.BytesIO(payload[5:])
         found = fastavro.schemaless_reader(rest, parsed)

@@ -7,7 +7,7 @@ create domain lot as text check (value ~ '^L');
 create domain lots as lot[];
 create type span as range (subtype = float8);
 create table t_number(id int primary key, s smallint, i int, b bigint, o oid, n numeric, n1 numeric(1,0), n38 numeric(38,10), nneg numeric(6,-2), nsmall numeric(2,5), r real, d double precision, m money, bo boolean, dom positive);
-create table t_text(id int primary key, t text, v varchar(20), c char(6), q "char", nm name, x xml, j json, jb jsonb, u uuid, l lot, e mood);
+create table t_text(id int primary key, t text, v varchar(20), c char(6), q "char", nm name, j json, jb jsonb, u uuid, l lot, e mood);
 create table t_bytes(id int primary key, b bytea, b1 bit(1), b9 bit(9), vb varbit, vb5 varbit(5));
 create table t_clock(id int primary key, d date, t time, t0 time(0), tz timetz, ts timestamp, ts0 timestamp(0), ts6 timestamp(6), tsz timestamptz, tsz2 timestamptz(2), iv interval, iy interval year to month);
 create table t_net(id int primary key, i inet, c cidr, m macaddr, m8 macaddr8);
@@ -26,7 +26,7 @@ create table t_parted(id int, day date, v text, primary key(id, day)) partition 
 create table t_parted_1 partition of t_parted for values from ('2026-01-01') to ('2026-02-01');
 create table t_parted_2 partition of t_parted for values from ('2026-02-01') to ('2026-03-01');
 insert into t_number values (1, -32768, -2147483648, -9223372036854775808, 0, 0, -9, -1234567890123456789012345678.0123456789, -300, 0.00099, -3.4028235e38, -1.7976931348623157e308, '-$92,233,720,368,547,758.08', false, 1);
-insert into t_text values (1, 'Ø10 µm 🔧', 'x', 'ab', 'c', 'a name', '<a b="1">x</a>', '{"b" : 1, "a":[1, 2]}', '{"z": 1, "a": 1.10}', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 'L1', 'it''s');
+insert into t_text values (1, 'Ø10 µm 🔧', 'x', 'ab', 'c', 'a name', '{"b" : 1, "a":[1, 2]}', '{"z": 1, "a": 1.10}', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 'L1', 'it''s');
 insert into t_clock values (1, '4714-11-24 BC', '00:00', '23:59:59', '00:00:00+15:59:59', '4714-11-24 00:00:00 BC', '294276-12-31 23:59:59', '1999-12-31 23:59:59.999999', '4714-11-24 00:00:00+00 BC', '294276-12-31 23:59:59.99+00', '-178000000 years', '11 mons');
 insert into t_array values (1, '{1,NULL,-3}', '{"",NULL,"NULL","a,b","q\"x","b\\s","{c}"}', '{1.50,NULL,-0.01}', '{t,f,NULL}', '{NaN,Infinity,-0,1e-300}', '{2026-01-01 00:00:00.5+00}', '{2026-01-01,0001-01-01}', '{00000000-0000-0000-0000-000000000000}', '{"{\"a\": [1, \"x\"]}"}', '{"a b","it''s",NULL}', '{L1,L2}', '{"\\x00ff"}', '{"(1,2)"}', '{(2,2),(1,1);(4,4),(3,3)}', '{"(1,\"a \\\"q\\\" b\")"}');
 insert into t_parted values (1, '2026-01-15', 'one'), (2, '2026-02-15', 'two');
