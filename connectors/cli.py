@@ -91,7 +91,7 @@ for _name, _help in LOCAL_COMMANDS.items():
     help="With LOTGATE_ENFORCE=enforce: also place the holds that observe mode reported.",
 )
 def connect(name: str, *, place_open: bool) -> None:
-    """Run one connector until it is stopped: erp-cdc, qms-cdc, erp-hold or evidence."""
+    """Run one connector until it is stopped: erp-cdc, qms-cdc, crm-cdc, erp-hold or evidence."""
     importlib.import_module("connectors.registry").run(name, place_open=place_open)
 
 

@@ -62,6 +62,7 @@ class Connector:
 CONNECTORS: dict[str, Connector] = {
     "erp-cdc": Connector("source", "erp", translator="tryton", partition=0),
     "qms-cdc": Connector("source", "qms", translator="oca", partition=1),
+    "crm-cdc": Connector("source", "crm", translator="crm", partition=2),
     "erp-hold": Connector("hold", "erp"),
     "evidence": Connector("evidence", "evidence"),
 }

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from streams.runtime.connection import KafkaConnection
 
 S = TypeVar("S", bound=CommonSettings)
-DEAD_LETTER_SOURCES = ("erp", "qms", "erp-hold")
+DEAD_LETTER_SOURCES = ("erp", "qms", "crm", "erp-hold")
 """Connectors with dead letters of their own, by the last part of their group's name."""
 
 

@@ -31,6 +31,7 @@ SETTINGS: dict[str, type[CommonSettings]] = {
     "worker": WorkerSettings,
     "erp-cdc": SourceSettings,
     "qms-cdc": SourceSettings,
+    "crm-cdc": SourceSettings,
     "erp-hold": HoldSettings,
     "evidence": EvidenceSettings,
 }
