@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
 DOING = "the snapshot"
+CANCEL_S = 5.0
+"""How long a server may take to hear that it should give up; closing tells it as well, later."""
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _END_OF_LOG = """select (case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
 else pg_current_wal_insert_lsn() end)::text, current_setting('wal_block_size')"""
@@ -77,7 +79,7 @@ class Session:
     def cancel(self) -> None:
         """Ask the server to give up what this connection is doing; from another thread."""
         with suppress(psycopg.Error):
-            self._server.get_cancel().cancel()
+            self._session.cancel_safe(timeout=CANCEL_S)
 
     def literal(self, text: str) -> str:
         """A text as an SQL literal."""
