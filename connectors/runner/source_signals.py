@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from streams.runtime.connection import KafkaConnection
 
 PAUSE_S = 2.0
+TRIES = 10
 _log = logging.getLogger(__name__)
 
 
@@ -41,6 +42,12 @@ class TopicSignals:
 
     def end(self) -> int:
         """See `connectors.base.Signals.end`."""
+        for _ in range(TRIES):
+            try:
+                return high_watermark(self._connection, self._topic, self._partition)
+            except Transient:
+                # A topic that was just made may have no leader yet.
+                self._stop.wait(PAUSE_S / TRIES)
         return high_watermark(self._connection, self._topic, self._partition)
 
     def begin(self, offset: int) -> None:

@@ -297,18 +297,21 @@ class Lives:
         self.ledger = Ledger()
         self.orders = Orders()
         self.deaths = 0
+        self._left = 0
         self._settings = settings
         self._kind = kind
         self._choice = random.Random(seed)
 
-    def run(self, done: Callable[[Lives], bool], deadly: float = 0.0) -> None:
+    def run(self, done: Callable[[Lives], bool], deadly: float = 0.0, most: int = 4) -> None:
         """Live until it is done; start again after each death.
 
         Args:
             done: Asked whenever everything at hand was committed.
             deadly: How likely a death is at each change.
+            most: Deaths after which it lives on.
         """
         deadline = time.monotonic() + 90
+        self._left = most
         while not self._life(done, deadly):
             assert time.monotonic() < deadline, self.ledger.position
 
@@ -323,8 +326,9 @@ class Lives:
                     position = self.ledger.commit()
                     if position is not None:
                         source.confirm(position)
-                if change is not None and self._choice.random() < deadly:
+                if change is not None and self._left and self._choice.random() < deadly:
                     self.deaths += 1
+                    self._left -= 1
                     break
                 if change is None and done(self):
                     return True

@@ -105,7 +105,7 @@ class Rig:
         Args:
             faults: For each process a fault point, or `kill <seconds>` for kill -9 that long
                 after its start.
-            more: Settings of the sources.
+            more: Settings of the sources; `limits` as a mapping.
         """
         order = {
             "dsn": self.dsn,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self
 
+from connectors.sources.postgres.snapshot.process import CopyProcess
 from connectors.sources.postgres.snapshot.session import Session
 
 if TYPE_CHECKING:
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from connectors.sources.postgres.shape.tables import Table
+    from connectors.sources.postgres.snapshot.process import Encoded, Setup
     from connectors.sources.postgres.snapshot.ranges import Range, Readable
     from connectors.sources.postgres.snapshot.state import TableCursor
 
 AHEAD = 2
 """Ranges that wait for each connection, read or being read."""
+KEYLESS_ROWS = 1 << 20
+"""More rows than a range of a table without a key has: how many is not known beforehand."""
 
 
 @dataclass(slots=True)
@@ -33,6 +37,7 @@ class Wanted:
         rows: Rows of a range, about.
         binary: Its rows are read in the server's binary form.
         with_key: The key's values stand as text behind the row's.
+        place: Its place among the tables that processes read; None if threads read it.
     """
 
     cursor: TableCursor
@@ -41,6 +46,7 @@ class Wanted:
     rows: int
     binary: bool
     with_key: bool
+    place: int | None = None
 
 
 @dataclass(slots=True)
@@ -50,21 +56,33 @@ class Block:
     Attributes:
         wanted: Their table.
         part: The range.
-        rows: The rows as COPY sent them; never empty.
+        number: The first row's number in the run.
+        rows: The rows as COPY sent them; never empty, if not encoded.
+        encoded: The rows as a process encoded them.
         following: The table of the next block; None at the end.
     """
 
     wanted: Wanted
     part: Range
+    number: int
     rows: list[bytes]
+    encoded: Encoded | None = None
     following: Wanted | None = None
+
+    @property
+    def count(self) -> int:
+        """How many rows it has."""
+        found = self.encoded
+        if found is None:
+            return len(self.rows)
+        return len(found.rows) + len(found.ends) + len(found.odd)
 
 
 class Marks:
     """Says of each row of a block where it stands in the snapshot, in Debezium's words."""
 
     def __init__(self, block: Block, *, first: bool, opened: bool) -> None:
-        self._final = len(block.rows) - 1
+        self._final = block.count - 1
         self._head = "first" if first else "true" if opened else "first_in_data_collection"
         if block.following is None:
             self._tail = "last"
@@ -95,7 +113,10 @@ class Readers:
     """
 
     def __init__(self, dsn: str, exported: str, count: int) -> None:
+        self._count = count
         self._depth = count * AHEAD
+        self._processes: list[CopyProcess] = []
+        self._idle: SimpleQueue[CopyProcess] = SimpleQueue()
         self._sessions: list[Session] = []
         self._free: SimpleQueue[Session] = SimpleQueue()
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="snapshot")
@@ -116,8 +137,12 @@ class Readers:
     def __exit__(self, *_: object) -> None:
         for session in self._sessions:
             session.cancel()
+        for process in self._processes:
+            process.end()
         # A thread must have left its connection before that is closed.
         self._pool.shutdown(wait=True, cancel_futures=True)
+        for process in self._processes:
+            process.close()
         for session in self._sessions:
             session.close()
 
@@ -125,6 +150,13 @@ class Readers:
     def planner(self) -> Session:
         """The connection that finds ranges; not used by the others."""
         return self._sessions[0]
+
+    def start(self, setup: Setup) -> None:
+        """Let processes read the tables that are worth it: one for each connection."""
+        for _ in range(self._count):
+            process = CopyProcess(setup)
+            self._processes.append(process)
+            self._idle.put(process)
 
     def blocks(self, tables: Sequence[Wanted], stopped: Callable[[], bool]) -> Iterator[Block]:
         """Read tables and give the blocks that have rows.
@@ -138,43 +170,48 @@ class Readers:
             Transient: A connection broke.
         """
         held: Block | None = None
-        for wanted, part, rows in self._read(tables):
+        for block in self._read(tables):
             if stopped():
                 return
-            if rows:
+            if block.count:
                 if held is not None:
-                    held.following = wanted
+                    held.following = block.wanted
                     yield held
-                held = Block(wanted, part, rows)
+                held = block
         if held is not None:
             yield held
 
-    def _read(self, tables: Sequence[Wanted]) -> Iterator[tuple[Wanted, Range, list[bytes]]]:
-        waiting: deque[tuple[Wanted, Range, Future[list[bytes]]]] = deque()
+    def _read(self, tables: Sequence[Wanted]) -> Iterator[Block]:
+        waiting: deque[Future[Block]] = deque()
+        number = 0
         for wanted in tables:
             after = None
             while True:
                 part = wanted.readable.next_range(self.planner, after, wanted.rows)
-                waiting.append((wanted, part, self._pool.submit(self._copy, wanted, part)))
+                waiting.append(self._pool.submit(self._copy, wanted, part, number))
+                number += wanted.rows if wanted.readable.key else KEYLESS_ROWS
                 if len(waiting) > self._depth:
-                    yield _taken(waiting)
+                    yield waiting.popleft().result()
                 if part.upto is None:
                     break
                 after = part.upto
         while waiting:
-            yield _taken(waiting)
+            yield waiting.popleft().result()
 
-    def _copy(self, wanted: Wanted, part: Range) -> list[bytes]:
+    def _copy(self, wanted: Wanted, part: Range, number: int) -> Block:
+        if wanted.place is not None:
+            return self._encoded(wanted, part, number, wanted.place)
         session = self._free.get()
         try:
             query = wanted.readable.rows(session, part, with_key=wanted.with_key)
-            return session.copied(query, binary=wanted.binary)
+            return Block(wanted, part, number, session.copied(query, binary=wanted.binary))
         finally:
             self._free.put(session)
 
-
-def _taken(
-    waiting: deque[tuple[Wanted, Range, Future[list[bytes]]]],
-) -> tuple[Wanted, Range, list[bytes]]:
-    wanted, part, reading = waiting.popleft()
-    return wanted, part, reading.result()
+    def _encoded(self, wanted: Wanted, part: Range, number: int, place: int) -> Block:
+        process = self._idle.get()
+        try:
+            query = wanted.readable.rows(self._sessions[-1], part)
+            return Block(wanted, part, number, [], process.copied(place, query, number))
+        finally:
+            self._idle.put(process)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from connectors.base import RawRecord
 from connectors.sources.postgres.log.frames import lsn_text
 from connectors.sources.postgres.snapshot.blocks import Marks, Readers, Wanted
 from connectors.sources.postgres.snapshot.gap import vanished
+from connectors.sources.postgres.snapshot.process import WORTH_ROWS, Setup
 from connectors.sources.postgres.snapshot.progress import ProgressClock
 from connectors.sources.postgres.snapshot.ranges import readable
 from connectors.sources.postgres.snapshot.rows import Piece, RowMaker, cells_of, reads_binary
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from connectors.sources.postgres.settings import PostgresSettings
     from connectors.sources.postgres.shape.tables import Tables
     from connectors.sources.postgres.snapshot.blocks import Block
+    from connectors.sources.postgres.snapshot.process import Encoded
     from connectors.sources.postgres.snapshot.progress import SnapshotProgress
 
     Told = Callable[[str], Iterable[tuple[bytes, bool]]]
@@ -58,7 +61,6 @@ class InitialSnapshot:
         self._run = Run(f"{point:X}", point, "initial", clock.now_ms())
         self._maker = RowMaker(settings, origin, self._run)
         self._clock = ProgressClock(settings.source, self._run)
-        self._number = 0
         self._types = catalog.types()
 
     @property
@@ -95,6 +97,7 @@ class InitialSnapshot:
         with Readers(settings.dsn, exported, settings.snapshot_workers) as readers:
             wanted = [self._wanted(table, readers) for table in self._ordered(published)]
             run.tables = [each.cursor for each in wanted]
+            self._share(wanted, readers, exported)
             if told is not None:
                 yield from self._vanished(wanted, readers, told)
             first = True
@@ -108,6 +111,32 @@ class InitialSnapshot:
             # Nothing was there to read at all.
             yield self._change(Piece(), last=True)
         self._clock.finished()
+
+    def _share(self, wanted: list[Wanted], readers: Readers, exported: str) -> None:
+        """Let processes of their own read what is large."""
+        large = [
+            each
+            for each in wanted
+            if each.binary and each.readable.key and each.cursor.expected >= WORTH_ROWS
+        ]
+        if not large:
+            return
+        for place, each in enumerate(large):
+            each.place = place
+        run = self._run
+        tables = [
+            (each.table.relation, (each.table.key_frame, each.table.value_frame)) for each in large
+        ]
+        readers.start(
+            Setup(
+                self._settings,
+                exported,
+                (self._origin.system_id, self._origin.database),
+                (run.label, run.point, run.started_ms),
+                self._maker.now_us,
+                tables,
+            )
+        )
 
     def _vanished(self, wanted: list[Wanted], readers: Readers, told: Told) -> Iterator[Change]:
         """Deletes of the gap; it stays open until rows are read."""
@@ -147,27 +176,43 @@ class InitialSnapshot:
             run.tables.pop(0)  # it had no rows
         marks = Marks(block, first=first, opened=cursor.rows > 0)
         piece = Piece()
-        if wanted.binary:
+        if block.encoded is not None:
+            self._taken(block, block.encoded, marks, piece)
+        elif wanted.binary:
             self._fast(block, marks, piece)
         else:
             piece = yield from self._slow(block, marks)
-        self._number += len(block.rows)
         cursor.after = block.part.upto
         if block.following is not wanted:
             run.tables.pop(0)
         yield self._change(piece, last=block.following is None, cursor=cursor)
 
     def _fast(self, block: Block, marks: Marks, piece: Piece) -> None:
-        """A block in binary form; rows with a mark of their own go singly."""
-        table, rows, final = block.wanted.table, block.rows, len(block.rows) - 1
-        begin = 0 if marks.at(0) == "true" else 1
-        end = final + 1 if final < begin or marks.at(final) == "true" else final
-        if begin:
-            piece.add(self._maker.read(table, rows[0], self._number, marks.at(0), piece))
-        self._maker.fast(table, rows[begin:end], self._number + begin, piece)
-        if end == final:
-            number = self._number + final
-            piece.add(self._maker.read(table, rows[final], number, marks.at(final), piece))
+        """A block in binary form; its first and last row go singly, for they may bear marks."""
+        rows, number = block.rows, block.number
+        self._end(block, rows[0], 0, marks, piece)
+        self._maker.fast(block.wanted.table, rows[1:-1], number + 1, piece)
+        if len(rows) > 1:
+            self._end(block, rows[-1], len(rows) - 1, marks, piece)
+
+    def _taken(self, block: Block, found: Encoded, marks: Marks, piece: Piece) -> None:
+        """A block that a process encoded; what that could not do is done here."""
+        table = block.wanted.table
+        self._end(block, found.ends[0], 0, marks, piece)
+        for number, row in found.odd:
+            piece.add(self._maker.read(table, row, number, self._maker.mark, piece))
+        topic = table.plan.topic
+        piece.records += [
+            RawRecord(topic, key, value, [("event_id", event), ("event_uuid", uuid)])
+            for key, value, event, uuid in found.rows
+        ]
+        piece.size += sum(len(value) for _, value, _, _ in found.rows)
+        if len(found.ends) > 1:
+            self._end(block, found.ends[1], block.count - 1, marks, piece)
+
+    def _end(self, block: Block, row: bytes, place: int, marks: Marks, piece: Piece) -> None:
+        table, number = block.wanted.table, block.number + place
+        piece.add(self._maker.read(table, row, number, marks.at(place), piece))
 
     def _slow(self, block: Block, marks: Marks) -> Generator[Change, None, Piece]:
         """A block as text; the transaction record that it fills has bounds."""
@@ -178,7 +223,7 @@ class InitialSnapshot:
         for index, line in enumerate(block.rows):
             cells = cells_of(line, width_read)
             made = self._maker.read(
-                wanted.table, cells[:width], self._number + index, marks.at(index), piece
+                wanted.table, cells[:width], block.number + index, marks.at(index), piece
             )
             if made is not None and piece.filled and piece.filled + len(made.change) > limit:
                 wanted.cursor.after = after

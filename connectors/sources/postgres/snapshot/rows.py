@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1, sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connectors.base import ANY_PARTITION, Change, DeadRow, Position, RawRecord
 from connectors.sources.encoding import primitives as avro
@@ -21,8 +22,7 @@ from streams.errors import Poison
 from streams.runtime import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Mapping
 
     from connectors.sources.postgres.log.pgoutput import Cells
     from connectors.sources.postgres.log.transaction import Origin
@@ -87,6 +87,8 @@ class Piece:
         dead: Rows that cannot be carried.
         size: Bytes of all, about.
         filled: Bytes of the parts of the transaction record.
+        odd: Takes rows in binary form that must go over their text, with their numbers; without it
+            they go there at once.
     """
 
     records: list[RawRecord] = field(default_factory=list)
@@ -94,6 +96,7 @@ class Piece:
     dead: list[DeadRow] = field(default_factory=list)
     size: int = 0
     filled: int = 0
+    odd: list[tuple[int, bytes]] | None = None
 
     def add(self, made: Made | None) -> None:
         """Take a row; None is one that became a dead row."""
@@ -133,6 +136,11 @@ def copied_cells(row: bytes, table: Table) -> Cells:
     return cells
 
 
+_Span = tuple[bytes, Any, Sequence[bytes], bytes]
+"""Of a table: event ids up to the row, the hash of their UUIDs so far, source blocks up to the
+number (by its digits), and what follows it."""
+
+
 class RowMaker:
     """Makes the records of a run's rows.
 
@@ -140,17 +148,20 @@ class RowMaker:
         settings: The source's settings.
         origin: Where the rows come from.
         run: The snapshot.
+        now_us: The instant that its records bear; now if not given.
     """
 
-    def __init__(self, settings: PostgresSettings, origin: Origin, run: Run) -> None:
+    def __init__(
+        self, settings: PostgresSettings, origin: Origin, run: Run, now_us: int | None = None
+    ) -> None:
         self._settings = settings
         self._origin = origin
         self._run = run
         self.mark = "incremental" if run.mode == "incremental" else "true"
-        self._spans: dict[str, tuple[bytes, bytes, Sequence[bytes], bytes]] = {}
+        self._spans: dict[str, _Span] = {}
         self._prefix = f"pg:{origin.system_id}:snap:"
         self._writer = RowWriter(settings.record_bytes, tombstones=settings.form.tombstones)
-        self._now_us = clock.now_ms() * 1000
+        self.now_us = self._now_us = clock.now_us() if now_us is None else now_us
         self._clock = clock_part(self._now_us * 1000)
         self._sources: dict[tuple[int, str], SourceBlock] = {}
         self._head = TransactionHead(
@@ -221,7 +232,9 @@ class RowMaker:
                 self._slow(table, row, place, piece)
                 continue
             name = b"%d" % place if key is None else sha256(key).hexdigest()[:32].encode()
-            uuid = bytearray(sha1(seed + name).digest()[:16])  # noqa: S324 - as in `event_uuid`
+            digest = seed.copy()
+            digest.update(name)
+            uuid = bytearray(digest.digest()[:16])
             uuid[6] = uuid[6] & 0x0F | 0x50
             uuid[8] = uuid[8] & 0x3F | 0x80
             order = b'%d"]' % place
@@ -247,9 +260,12 @@ class RowMaker:
 
     def _slow(self, table: Table, row: bytes, number: int, piece: Piece) -> None:
         """A row that generated code does not know goes over its text."""
+        if piece.odd is not None:
+            piece.odd.append((number, row))
+            return
         piece.add(self.read(table, row, number, self.mark, piece))
 
-    def _span(self, table: Table) -> tuple[bytes, bytes, Sequence[bytes], bytes]:
+    def _span(self, table: Table) -> _Span:
         """What all rows of a table share, encoded: event id, its hash, and around the number."""
         run = self._run
         event = f"{self._prefix}{run.label}:{table.name}:"
@@ -262,7 +278,8 @@ class RowMaker:
         lost = b"" if table.plan.mirror else avro.NULL * 2
         place = avro.long(run.point) + avro.NULL * 3
         tail = b"".join((behind, place, avro.NULL, OP_READ, self._clock, lost))
-        found = (event.encode(), uuid_seed(event), openings, tail)
+        seed = sha1(uuid_seed(event))  # noqa: S324 - as in `event_uuid`
+        found = (event.encode(), seed, openings, tail)
         self._spans[table.name] = found
         return found
 
