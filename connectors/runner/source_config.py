@@ -25,8 +25,8 @@ class BatchLimits:
         snapshot_seconds: Time since it began, in a snapshot.
     """
 
-    rows: int = 5_000
-    bytes: int = 8 * 1024 * 1024
+    rows: int = 20_000
+    bytes: int = 16 * 1024 * 1024
     seconds: float = 0.5
     snapshot_rows: int = 50_000
     snapshot_bytes: int = 256 * 1024 * 1024
@@ -50,6 +50,8 @@ class SourceConfig:
         snapshot: `initial` reads the tables first; `no_data` starts with the next change.
         snapshot_workers: Connections that read a table's ranges in an initial snapshot.
         snapshot_rows: Most rows of a range.
+        process_rows: Rows from which on a table is read by processes of their own, one
+            per connection.
         window_rows: Most rows that are read at once while the log is streamed; it waits so long.
         provision: Create missing topics and register schemas.
         raw_partitions: Partitions of a raw topic that is created.
@@ -57,6 +59,8 @@ class SourceConfig:
         form: Which records are written beside the rows', and how values travel.
         version: Version of the connector, as it stands in every record.
         chunk_bytes: Most bytes of a transaction record before it is split.
+        commit_floor_ms: Least time between two commits while little is at hand; 0 commits whenever
+            nothing more is.
         idle_store_s: While nothing changes: least time between two stored positions.
         check_s: Time between two checks of slot and publication.
         slot_failover: Standbys are given a copy of the slot, from PostgreSQL 17 on.
@@ -81,6 +85,7 @@ class SourceConfig:
     snapshot: Literal["initial", "no_data"] = "initial"
     snapshot_workers: int = 2
     snapshot_rows: int = 20_000
+    process_rows: int = 100_000
     window_rows: int = 4_096
     provision: bool = True
     raw_partitions: int = 4
@@ -88,6 +93,7 @@ class SourceConfig:
     form: RecordForm = field(default_factory=RecordForm)
     version: str = ""
     chunk_bytes: int = 1024 * 1024
+    commit_floor_ms: float = 10.0
     idle_store_s: float = 10.0
     check_s: float = 10.0
     slot_failover: bool = False
@@ -117,10 +123,12 @@ class SourceConfig:
             snapshot=self.snapshot,
             snapshot_workers=self.snapshot_workers,
             snapshot_rows=self.snapshot_rows,
+            process_rows=self.process_rows,
             window_rows=self.window_rows,
             compat=self.compat,
             form=self.form,
             chunk_bytes=self.chunk_bytes,
+            commit_floor_ms=self.commit_floor_ms,
             idle_store_s=self.idle_store_s,
             check_s=self.check_s,
             slot_failover=self.slot_failover,

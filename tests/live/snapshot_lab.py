@@ -289,6 +289,10 @@ class Lives:
         settings: The source's settings.
         kind: The source.
         seed: Makes the same choices again.
+
+    Attributes:
+        deaths: Lives that ended at random.
+        resumed: Lives that began in the middle of an initial snapshot.
     """
 
     def __init__(
@@ -297,6 +301,7 @@ class Lives:
         self.ledger = Ledger()
         self.orders = Orders()
         self.deaths = 0
+        self.resumed = 0
         self._left = 0
         self._settings = settings
         self._kind = kind
@@ -316,6 +321,9 @@ class Lives:
             assert time.monotonic() < deadline, self.ledger.position
 
     def _life(self, done: Callable[[Lives], bool], deadly: float) -> bool:
+        stored = {} if self.ledger.position is None else self.ledger.position.fields
+        left = stored.get("snapshot", {}).get("runs", ())
+        self.resumed += stored.get("phase") == "snapshot" and any(run["rows"] for run in left)
         source = self._kind(self._settings, self.orders)
         changes = source.changes(self.ledger.position, self.ledger)
         try:

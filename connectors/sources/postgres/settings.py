@@ -30,11 +30,15 @@ class PostgresSettings:
         snapshot: `initial` reads the tables first; `no_data` starts at the slot's first position.
         snapshot_workers: Connections that read a table's ranges in an initial snapshot.
         snapshot_rows: Most rows of a range.
+        process_rows: Rows from which on a table is read by processes of their own, one
+            per connection; fewer are read before such a process has started.
         window_rows: Most rows that are read at once while the log is streamed; it waits so long.
         compat: `debezium`: raw records exactly as Debezium's, also where it loses a value.
         form: Which records are written beside the rows', and how values travel.
         chunk_bytes: Most bytes of a transaction record before it is split.
         record_bytes: Most bytes of one row in a record; a larger row becomes a dead letter.
+        commit_floor_ms: Least time between two commits while little is at hand; 0 commits whenever
+            nothing more is.
         idle_store_s: While nothing changes: least time between two stored positions.
         check_s: Time between two checks of the slot.
     """
@@ -52,11 +56,13 @@ class PostgresSettings:
     snapshot: SnapshotMode = "initial"
     snapshot_workers: int = 2
     snapshot_rows: int = 20_000
+    process_rows: int = 100_000
     window_rows: int = 4_096
     compat: Literal["", "debezium"] = ""
     form: RecordForm = field(default_factory=RecordForm)
     chunk_bytes: int = 1024 * 1024
     record_bytes: int = 2 * 1024 * 1024 - 64 * 1024
+    commit_floor_ms: float = 10.0
     idle_store_s: float = 10.0
     check_s: float = 10.0
     slot_failover: bool = False

@@ -9,7 +9,7 @@ from connectors.base import RawRecord
 from connectors.sources.postgres.log.frames import lsn_text
 from connectors.sources.postgres.snapshot.blocks import Marks, Readers, Wanted
 from connectors.sources.postgres.snapshot.gap import vanished
-from connectors.sources.postgres.snapshot.process import WORTH_ROWS, Setup
+from connectors.sources.postgres.snapshot.process import Setup
 from connectors.sources.postgres.snapshot.progress import ProgressClock
 from connectors.sources.postgres.snapshot.ranges import readable
 from connectors.sources.postgres.snapshot.rows import Piece, RowMaker, cells_of, reads_binary
@@ -107,7 +107,7 @@ class InitialSnapshot:
                 self._clock.tell()
             if stopped():
                 return
-        if first or run.tables:
+        if first:
             # Nothing was there to read at all.
             yield self._change(Piece(), last=True)
         self._clock.finished()
@@ -117,7 +117,9 @@ class InitialSnapshot:
         large = [
             each
             for each in wanted
-            if each.binary and each.readable.key and each.cursor.expected >= WORTH_ROWS
+            if each.binary
+            and each.readable.key
+            and each.cursor.expected >= self._settings.process_rows
         ]
         if not large:
             return
@@ -183,7 +185,9 @@ class InitialSnapshot:
         else:
             piece = yield from self._slow(block, marks)
         cursor.after = block.part.upto
-        if block.following is not wanted:
+        if block.following is None:
+            run.tables.clear()  # those behind it have no rows
+        elif block.following is not wanted:
             run.tables.pop(0)
         yield self._change(piece, last=block.following is None, cursor=cursor)
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from connectors.sources.postgres.log.pgoutput import Relation
     from connectors.sources.postgres.settings import PostgresSettings
 
-WORTH_ROWS = 100_000
-"""A table with fewer rows is read before such a process has started."""
 _FORM = 2
 """The form of `marshal` that looks for no repeated values, which takes longer than sending them."""
 _length = struct.Struct(">I")
