@@ -9,13 +9,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from streams.rules.cases import hold
+from streams.rules.cases import customer_spec, hold
 from streams.rules.cases.case import Case, Unsupported, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-RUNNERS: Mapping[str, Callable[[Case], list[str]]] = {"hold": hold.run}
+RUNNERS: Mapping[str, Callable[[Case], list[str]]] = {
+    "hold": hold.run,
+    "customer_spec": customer_spec.run,
+}
 """The rule groups that have a runner."""
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +18,12 @@ from streams.model.rows import SourceTransaction
 from streams.model.specification import Fit, Measurement
 from streams.model.translation import UNSTAMPED, Rejected
 from streams.rules.specification import in_force, judge
+from streams.rules.verification import verify, verify_text
 from tests.translation_stream import Database, Translation
 
 pytestmark = pytest.mark.urs("M5.6")
 
+GOLDEN = Path(__file__).parents[1] / "golden"
 SPEC, LIMIT = "customer_spec", "customer_spec_limit"
 JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
 JULY = datetime(2026, 7, 1, tzinfo=UTC)
@@ -186,6 +190,19 @@ def test_of_several_records_the_one_that_took_effect_last_is_in_force() -> None:
     assert in_force(history, _at(100)) == new
     draft = replace(_version("2", 2, 100, upper=9), state=SpecState.DRAFT)
     assert in_force([*history, draft], _at(100)) == new
+
+
+@pytest.mark.urs("X7")
+def test_acceptance_cases_pass_and_a_wrong_expectation_is_told() -> None:
+    files = sorted(GOLDEN.glob("customer-spec-*.json"))
+    assert [result.differences for result in verify(files)] == [(), ()]
+    case = json.loads(files[0].read_text(encoding="utf-8"))
+    case["expected"]["after"]["fit"] = "within"
+    assert verify_text(json.dumps(case), "case").differences == (
+        'after.fit: expected "within", got "above"',
+    )
+    case["inputs"].append({"type": "weather"})
+    assert "weather" in verify_text(json.dumps(case), "case").differences[0]
 
 
 def _at(day: int) -> datetime:
