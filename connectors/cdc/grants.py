@@ -25,13 +25,14 @@ from connectors.sources.postgres.database.catalog import Catalog
     help="A table to carry; may be repeated. Default: those of the publication and the settings.",
 )
 def grants(name: str, role: str, publication: str, tables: tuple[str, ...]) -> None:
-    r"""Print the SQL of a role that may do what source NAME does, and nothing else.
+    """Print the SQL of a role that may do what source NAME does, and nothing else.
+
+    The database is only looked at. Columns that the field policy drops are left out of the rights,
+    and of a publication that is made here. Review it, then run it as the administrator.
 
     \b
-    The database is only looked at. Columns that the field policy drops are left out of the rights,
-    and of a publication that is made here. Review it, then run it as the administrator:
-      lotgate cdc grants erp-cdc --table public.stock_lot | psql -d erp
-    """
+    lotgate cdc grants erp-cdc --table public.stock_lot | psql -d erp
+    """  # noqa: D301 - click reads the backspace
     config, settings = named_source(name)
     source = config.postgres(settings.prefix)
     if publication:

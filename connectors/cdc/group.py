@@ -42,13 +42,20 @@ class CaptureGroup(click.Group):
 
 @click.command(cls=CaptureGroup)
 def cdc() -> None:
-    r"""Change data capture: check a source, give it rights, see or forget where it stands.
+    """Change data capture: check a source, give it rights, see or forget where it stands.
 
     NAME is a connector that reads a database, as in `lotgate connect NAME`, and the same LOTGATE_
-    variables are read.
+    variables are read. LOTGATE_SOURCE_SELECTION, or the file that LOTGATE_SOURCE_SELECTION_FILE
+    names, says which tables must be published, what the key of a table's records is if not its own,
+    and which columns are hashed or dropped before anything leaves the process:
+
+    \b
+    {"tables": ["public.person"],
+     "keys":   {"public.person": ["number"]},
+     "fields": {"public.person.email": "hash", "public.person.born": "drop"}}
 
     \b
     lotgate cdc preflight erp-cdc           what is missing, and the SQL for it
     lotgate cdc grants erp-cdc | psql …     a role with only what it needs
     lotgate cdc position erp-cdc            where it goes on
-    """
+    """  # noqa: D301 - click reads the backspace

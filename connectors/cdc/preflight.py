@@ -55,7 +55,8 @@ def _show(name: str, where: str, found: list[Finding]) -> None:
         click.echo()
         severity = click.style(f"{each.severity:<8}", fg=COLOURS[each.severity], bold=True)
         click.echo(f"{severity} {each.subject}  ({each.code})")
-        for line in textwrap.wrap(f"{each.text}.", width - 4, break_long_words=False):
+        text = f"{each.text}{':' if each.sql else '.'}"
+        for line in textwrap.wrap(text, width - 4, break_long_words=False):
             click.echo(f"    {line}")
         # Whole, however wide: it is there to be copied.
         if each.sql:

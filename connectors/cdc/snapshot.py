@@ -56,7 +56,7 @@ def snapshot(  # noqa: PLR0913 - each is an option of the command
     as_json: bool,
     yes: bool,
 ) -> None:
-    r"""Read TABLEs of source NAME again, while their changes go on flowing.
+    """Read TABLEs of source NAME again, while their changes go on flowing.
 
     TABLE is schema.table, as published; it needs a primary key. The running source obeys; nothing
     is written to its database. Rows come as op r with source.snapshot `incremental`, each in its
@@ -70,7 +70,7 @@ def snapshot(  # noqa: PLR0913 - each is an option of the command
     \b
     lotgate cdc snapshot erp-cdc public.stock_lot --where "write_date > '2026-01-01'"
     lotgate cdc snapshot erp-cdc --status
-    """
+    """  # noqa: D301 - click reads the backspace
     place = _source(name)
     if status:
         _show(ctx, place, name, as_json=as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connectors.sources.postgres.checks.finding import Finding, error, warning
+from connectors.sources.postgres.checks.publication import required
 from connectors.sources.postgres.names import qualified, quoted
 from connectors.sources.postgres.selection import mask_of
 from connectors.sources.postgres.shape.envelope import field_name, topic_part
@@ -57,7 +58,9 @@ def policy(
 ) -> list[Finding]:
     """Check that every rule of the field policy protects a column that there is."""
     selection, findings = settings.selection, []
-    told: set[str] = set()
+    # A table that lacks as a whole is told as such, and not column by column.
+    wanted = tuple(f"{name}." for name in required(settings))
+    told = {rule for rule in selection.fields if rule.startswith(wanted)}
     for each in tables:
         relation = each.relation
         told |= {rule for rule in selection.fields if rule.startswith(f"{each.name}.")}

@@ -15,8 +15,8 @@ OLDEST = 140_000
 """The oldest server that this source is written for, as the server counts versions."""
 STANDBY_SINCE = 160_000
 """The first version that decodes on a standby."""
-CONNECTIONS = 3
-"""Catalogue, log and snapshot."""
+CONNECTIONS = 4
+"""Catalogue, log, figures, and the leader of a snapshot; its readers come on top."""
 SOON_DAYS = 30
 SHORT_TIMEOUT_MS = 10_000
 RESTART = "-- and restart the server"
@@ -112,19 +112,24 @@ def _habits(state: dict[str, Any]) -> list[Finding]:
     return found
 
 
-def role(catalog: Catalog) -> list[Finding]:
+def connections(settings: PostgresSettings) -> int:
+    """How many connections a source may open at once."""
+    return CONNECTIONS + settings.snapshot_workers
+
+
+def role(catalog: Catalog, settings: PostgresSettings) -> list[Finding]:
     """Check the source's role."""
     row = catalog.rows(_ROLE % SOON_DAYS)[0]
-    name, found = row["rolname"], []
+    name, found, needed = row["rolname"], [], connections(settings)
     if not (row["rolreplication"] or row["rolsuper"]):
         sql = f"ALTER ROLE {quoted(name)} REPLICATION;"
         found.append(error("replication", name, f"Role {name} may not replicate", sql))
     if not row["may_connect"]:
         sql = f"GRANT CONNECT ON DATABASE {quoted(catalog.database)} TO {quoted(name)};"
         found.append(error("connect", name, f"Role {name} may not connect", sql))
-    if 0 <= row["rolconnlimit"] < CONNECTIONS:
-        text = f"Role {name} may open {row['rolconnlimit']} connections, {CONNECTIONS} are needed"
-        sql = f"ALTER ROLE {quoted(name)} CONNECTION LIMIT {CONNECTIONS + 2};"
+    if 0 <= row["rolconnlimit"] < needed:
+        text = f"Role {name} may open {row['rolconnlimit']} connections, {needed} are needed"
+        sql = f"ALTER ROLE {quoted(name)} CONNECTION LIMIT {2 * needed};"
         found.append(error("connection_limit", name, text, sql))
     if row["rolsuper"]:
         text = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from connectors.sources.postgres.checks.server import connections
 from connectors.sources.postgres.names import qualified, quoted
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from connectors.sources.postgres.database.published import Published
     from connectors.sources.postgres.settings import PostgresSettings
 
-CONNECTIONS = 10
-"""Catalogue, log, figures, the readers of a snapshot, and a process that replaces this one."""
 COLUMN_LISTS_SINCE = 150_000
 _GUARDED = """
 select n.nspname || '.' || c.relname as name
@@ -48,7 +47,8 @@ def grants(
     tables = [*published, *lacking]
     yield f"-- What source {settings.source} needs in database {catalog.database}, no more."
     yield "-- Run it as the database's administrator; then give the role a password: \\password"
-    yield from _role(role, catalog.database)
+    # A process that dies may hold its own for a while.
+    yield from _role(role, catalog.database, 2 * connections(settings))
     guarded = catalog.rows(_GUARDED, [table.relation.oid for table in tables])
     if guarded:
         names = ", ".join(row["name"] for row in guarded)
@@ -63,7 +63,7 @@ def grants(
             yield f"-- There is no table {name}."
 
 
-def _role(role: str, database: str) -> Iterator[str]:
+def _role(role: str, database: str, limit: int) -> Iterator[str]:
     name, text = quoted(role), role.replace("'", "''")
     yield (
         f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{text}') "
@@ -71,7 +71,7 @@ def _role(role: str, database: str) -> Iterator[str]:
     )
     yield (
         f"ALTER ROLE {name} LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE "
-        f"CONNECTION LIMIT {CONNECTIONS};"
+        f"CONNECTION LIMIT {limit};"
     )
     yield "-- REPLICATION alone would also allow to copy the whole server. In pg_hba.conf, first:"
     yield f"--   host     replication  {name}  all  reject"

@@ -70,7 +70,7 @@ def findings(catalog: Catalog, settings: PostgresSettings) -> tuple[list[Publish
     who = str(catalog.value("select current_user"))
     found = [
         *server.server(catalog, settings),
-        *server.role(catalog),
+        *server.role(catalog, settings),
         *publication.publication(catalog, settings, tables),
     ]
     for each in tables:
