@@ -113,7 +113,7 @@ class Judge:
             key, value = key and key["payload"], value and value["payload"]
         elif self.form is AVRO:
             ids = record["key_schema_id"], record["value_schema_id"]
-            schemas = tuple(None if each is None else self.oracle.schemas[each] for each in ids)  # type: ignore[assignment]
+            schemas = tuple(self.oracle.schemas.get(each) for each in ids)  # type: ignore[assignment]
         else:
             schemas = (None, None)
         if isinstance(key, dict) and set(key) == {"serverName"}:

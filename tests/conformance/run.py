@@ -63,6 +63,8 @@ def run(parts: Parts, oracle: Oracle, forms: tuple[Form, ...] = (), **settings: 
         for case in oracle.cases:
             of_case = events.get(case.name, [])
             by_itself = consistency.problems(of_case)
+            if case.name in found.refused:
+                by_itself.append(found.refused[case.name])
             if case.expected is None or form.name not in case.expected:
                 report.alone.append(Verdict(case.name, form.name, by_itself))
                 continue

@@ -59,6 +59,7 @@ class Play:
         clocks: Topic and column of values that a clock gives.
         marks: By transaction number the case; and where each case's log ended.
         alone: Records that belong to no case.
+        refused: By case what the server said to its statements.
         selected: Where the records of the default form do not add up to the server's tables.
     """
 
@@ -70,6 +71,7 @@ class Play:
     ends: list[tuple[int, str]] = field(default_factory=list)
     alone: list[str] = field(default_factory=list)
     selected: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -163,17 +165,27 @@ def _run(cases: tuple[Case, ...], rig: Rig, rigs: dict[str, Rig], found: Play) -
                 if table not in open_subjects:
                     open_subjects.add(table)
                     _let_change(rigs, table)
-            if case.sql.startswith("COPY:"):
-                _, table, rows = case.sql.split(":", 2)
-                with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
-                    copy.write(rows)
-            else:
-                connection.execute(case.sql.encode())
+            try:
+                _change(connection, case.sql)
+            except psycopg.Error as error:
+                connection.rollback()
+                found.refused[case.name] = f"the server refuses it: {error}"
+                continue
             row = connection.execute("select pg_current_xact_id_if_assigned()::text").fetchone()
             connection.commit()
             if row is not None and row[0] is not None:
                 found.marks[int(row[0]) & 0xFFFFFFFF] = case.name
             found.ends.append((_position(connection), case.name))
+
+
+def _change(connection: psycopg.Connection[Any], sql: str) -> None:
+    """Run statements, or `COPY:table:rows`."""
+    if not sql.startswith("COPY:"):
+        connection.execute(sql.encode())
+        return
+    _, table, rows = sql.split(":", 2)
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
+        copy.write(rows)
 
 
 def _position(connection: psycopg.Connection[Any]) -> int:
