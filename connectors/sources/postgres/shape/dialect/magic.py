@@ -5,6 +5,7 @@ The numbers are what its recorded output holds for infinite dates and timestamps
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from connectors.sources.encoding import primitives as avro
@@ -24,28 +25,40 @@ FIRST_MILLIS: Final = -9_223_372_036_832_400_000
 """What the JDBC driver says for infinite timestamps."""
 
 
-def _with(finite: Encode, last: bytes, first: bytes) -> Encode:
-    def encode(value: bytes) -> bytes:
-        if value == INFINITY:
-            return last
-        return first if value == MINUS_INFINITY else finite(value)
+@dataclass(frozen=True, slots=True)
+class Infinite:
+    """An encoding with numbers for what is infinite.
 
-    return encode
+    Attributes:
+        finite: Encodes everything else.
+        last: The body of infinity.
+        first: The body of minus infinity.
+    """
+
+    finite: Encode
+    last: bytes
+    first: bytes
+
+    def __call__(self, value: bytes) -> bytes:
+        """Encode the text of a value."""
+        if value == INFINITY:
+            return self.last
+        return self.first if value == MINUS_INFINITY else self.finite(value)
 
 
 def date(finite: Encode) -> Encode:
     """A date in days, infinite ones as Debezium's numbers."""
-    return _with(finite, avro.long(LAST_DAY), avro.long(FIRST_DAY))
+    return Infinite(finite, avro.long(LAST_DAY), avro.long(FIRST_DAY))
 
 
 def micros(finite: Encode) -> Encode:
     """A timestamp in microseconds, infinite ones as Debezium's numbers."""
-    return _with(finite, avro.long(LONG_MAX), avro.long(LONG_MIN))
+    return Infinite(finite, avro.long(LONG_MAX), avro.long(LONG_MIN))
 
 
 def millis(finite: Encode) -> Encode:
     """A timestamp in milliseconds, infinite ones as Debezium's numbers."""
-    return _with(finite, avro.long(LAST_MILLIS), avro.long(FIRST_MILLIS))
+    return Infinite(finite, avro.long(LAST_MILLIS), avro.long(FIRST_MILLIS))
 
 
 def shifted(misread: int) -> Encode:
