@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,7 +16,7 @@ from tests.live.test_cdc_support import Rig, drop_rig, make_rig, until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from localstack import Addresses
+    from localstack import Addresses, Stack
 
 pytestmark = pytest.mark.urs("M4.5", "M5.6")
 
@@ -241,6 +242,7 @@ def test_a_bad_row_is_one_letter_that_can_be_read(rig: Rig, translator: str) -> 
         for letter in letters
     ]
     assert [code for code, _ in story] == [*["undecodable_row"] * 3, "row_too_large"]
+    assert story[0][1] == {"new": {"id": "NaN", "v": "read", "w": None, "x": None}}
     assert story[1][1]["new"]["id"] == "Infinity"
     assert story[1][1]["new"]["v"] == "two"
     assert len(story[1][1]["new"]["w"]) == 36
@@ -254,3 +256,28 @@ def test_a_bad_row_is_one_letter_that_can_be_read(rig: Rig, translator: str) -> 
     text = shown(letters[1], rig.codec.decode_any).text()
     assert "new.id = Infinity" in text
     assert "lotgate-dlq-shape" not in text
+
+
+@pytest.mark.urs("M3.3")
+def test_a_registry_that_is_away_stops_only_the_table_that_waits_for_it(
+    rig: Rig, stack: Stack, caplog: pytest.LogCaptureFixture
+) -> None:
+    with rig.running() as running:
+        until(lambda: running.health.state == "reading", "the start")
+        rig.sql(
+            "insert into other values (1, 'a')",
+            "alter table item alter column v type int using id",
+            "insert into item values (2, 2, 2)",
+        )
+        until(lambda: running.health.rows >= 3, "the parked row")
+        stack.kill("registry", signal.SIGKILL)
+        try:
+            until(lambda: "registry cannot be asked" in caplog.text, "a question to the registry")
+            rig.sql("insert into other values (2, 'b')")
+            until(lambda: len(rig.table("other")) == 2, "the other table")
+            assert running.health.state == "reading"
+        finally:
+            stack.start("registry")
+        _permit(rig)
+        until(lambda: len(rig.table("item")) == 2, "the table to flow")
+        assert running.failure is None

@@ -53,6 +53,17 @@ def readable(table: Table, message: bytes) -> str:
     return json.dumps(images, ensure_ascii=False)
 
 
+def readable_cells(table: Table, cells: Sequence[bytes | None]) -> str:
+    """The same of a row that a snapshot read as text."""
+    shown: dict[str, str | None] = {}
+    left = ROW_CHARS
+    for column, raw in zip(table.plan.relation.columns, cells, strict=False):
+        if left > 0:
+            text = shown[column.name] = None if raw is None else _cell(_TEXT, raw, None)
+            left -= len(column.name) + len(text or "")
+    return json.dumps({"new": shown}, ensure_ascii=False)
+
+
 def _row(
     message: bytes, place: int, names: Sequence[str], renders: Sequence[Render], left: int
 ) -> tuple[dict[str, str | None], int, int]:
