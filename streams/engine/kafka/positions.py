@@ -66,35 +66,6 @@ def note_of(beside: str | None) -> str:
     return note if mark == MARK else ""
 
 
-def committed_notes(
-    connection: KafkaConnection, group: str, partitions: Iterable[TopicPartitionKey]
-) -> dict[TopicPartitionKey, str]:
-    """The notes beside a group's positions, without being its member.
-
-    What is about to be committed by an open transaction is not waited for.
-
-    Args:
-        connection: Where the broker is.
-        group: The group, without prefix.
-        partitions: Which.
-
-    Returns:
-        Notes by partition, of those that have one.
-
-    Raises:
-        Transient: The coordinator does not answer.
-    """
-    as_stands = {"isolation.level": "read_uncommitted"}
-    consumer = Consumer(clients.consumer(connection, group, extra=as_stands))
-    try:
-        answers = consumer.committed([TopicPartition(*each) for each in partitions], WAIT_S)
-    except KafkaException as failure:
-        raise judged(failure, "asking for the group's positions") from failure
-    finally:
-        consumer.close()
-    return {(t.topic, t.partition): note for t in answers if (note := note_of(t.metadata))}
-
-
 def committed(
     consumer: Consumer, partitions: Iterable[TopicPartitionKey]
 ) -> dict[TopicPartitionKey, int | None]:

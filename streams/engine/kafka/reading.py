@@ -1,4 +1,4 @@
-"""Reading a partition from one place to another, without a group."""
+"""Reading a partition from one place to another, and a group's positions, without a membership."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not declare
 
 from streams.engine.kafka import clients
 from streams.engine.kafka.failures import judged
-from streams.engine.kafka.positions import raise_for
+from streams.engine.kafka.positions import note_of, raise_for
 from streams.engine.kafka.records import Record, record_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from streams.engine.kafka.records import TopicPartitionKey
     from streams.runtime.connection import KafkaConnection
 
 CHUNK: Final = 5_000
@@ -146,3 +147,32 @@ def read_compacted(connection: KafkaConnection, topic: str, partition: int) -> d
         else:
             values[record.key] = record.value
     return values
+
+
+def committed_notes(
+    connection: KafkaConnection, group: str, partitions: Iterable[TopicPartitionKey]
+) -> dict[TopicPartitionKey, str]:
+    """The notes beside a group's positions, without being its member.
+
+    What is about to be committed by an open transaction is not waited for.
+
+    Args:
+        connection: Where the broker is.
+        group: The group, without prefix.
+        partitions: Which.
+
+    Returns:
+        Notes by partition, of those that have one.
+
+    Raises:
+        Transient: The coordinator does not answer.
+    """
+    as_stands = {"isolation.level": "read_uncommitted"}
+    consumer = Consumer(clients.consumer(connection, group, extra=as_stands))
+    try:
+        answers = consumer.committed([TopicPartition(*each) for each in partitions], WAIT_S)
+    except KafkaException as failure:
+        raise judged(failure, "asking for the group's positions") from failure
+    finally:
+        consumer.close()
+    return {(t.topic, t.partition): note for t in answers if (note := note_of(t.metadata))}

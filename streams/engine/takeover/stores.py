@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from streams.contracts.topics import changelog, prefixed
 from streams.engine.cycle.partition import Partition
-from streams.engine.kafka.positions import committed_notes
+from streams.engine.kafka.reading import committed_notes
 from streams.engine.state.disk import Disk
 from streams.engine.state.stamp import Stamp
 from streams.engine.state.standby import Copy, Standbys
