@@ -14,8 +14,8 @@ import fastavro
 import psycopg
 
 from connectors.base import Position, Signal
-from connectors.sources.postgres.snapshot.reading import Weaver
-from connectors.sources.postgres.snapshot.windows import Windows
+from connectors.sources.postgres.snapshot.woven.weaver import Weaver
+from connectors.sources.postgres.snapshot.woven.windows import Windows
 from connectors.sources.postgres.source import PostgresSource
 from streams.errors import Transient
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from connectors.base import Change, RawRecord, TableShape
     from connectors.sources.postgres.settings import PostgresSettings
     from connectors.sources.postgres.snapshot.rows import Made
-    from connectors.sources.postgres.snapshot.windows import Window
+    from connectors.sources.postgres.snapshot.woven.windows import Window
     from tests.live.test_cdc_support import Rig
 
 SCHEMA = (

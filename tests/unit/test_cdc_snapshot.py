@@ -17,9 +17,11 @@ from connectors.sources.postgres.log.pgoutput import Relation, RelationColumn
 from connectors.sources.postgres.log.transaction import Origin
 from connectors.sources.postgres.shape.plan import TableFacts, TablePlan
 from connectors.sources.postgres.shape.tables import Table
+from connectors.sources.postgres.snapshot.bulk import BulkMaker
+from connectors.sources.postgres.snapshot.copied import cells_of
 from connectors.sources.postgres.snapshot.orders import Order, order_of
 from connectors.sources.postgres.snapshot.progress import ProgressClock
-from connectors.sources.postgres.snapshot.rows import Made, Piece, RowMaker, cells_of
+from connectors.sources.postgres.snapshot.rows import Made, Piece, RowMaker
 from connectors.sources.postgres.snapshot.session import view_of
 from connectors.sources.postgres.snapshot.state import (
     RECOVER,
@@ -29,7 +31,7 @@ from connectors.sources.postgres.snapshot.state import (
     begins_again,
     state_of,
 )
-from connectors.sources.postgres.snapshot.windows import Window, Windows
+from connectors.sources.postgres.snapshot.woven.windows import Window, Windows
 from streams.errors import Poison
 
 pytestmark = pytest.mark.urs("M4.4", "M5.6")
@@ -198,9 +200,10 @@ def test_generated_code_writes_what_the_long_way_writes(
         cell = b"\xff\xff\xff\xff" if text is None else struct.pack(">i", len(text)) + text
         binary.append(struct.pack(">hii", 2, 4, key) + cell)
         slow.add(maker.read(table, [b"%d" % key, text], number + place, "true", slow))
-    maker.fast(table, binary, number, fast)
+    bulk = BulkMaker(maker)
+    bulk.fast(table, binary, number, fast)
     assert fast.records == slow.records
     assert fast.size == slow.size
-    singly = maker.made(table, binary, number, Piece())
+    singly = bulk.made(table, binary, number, Piece())
     again = [maker.read(table, row, number + at, "true", slow) for at, row in enumerate(binary)]
     assert singly == again

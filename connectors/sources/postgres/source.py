@@ -22,10 +22,10 @@ from connectors.sources.postgres.log.link import Link
 from connectors.sources.postgres.log.streaming import Streaming
 from connectors.sources.postgres.log.transaction import Origin
 from connectors.sources.postgres.shape.tables import Tables
-from connectors.sources.postgres.snapshot.chunks import ChunkReader
-from connectors.sources.postgres.snapshot.initial import InitialSnapshot
-from connectors.sources.postgres.snapshot.reading import Weaver
+from connectors.sources.postgres.snapshot.first.whole import InitialSnapshot
 from connectors.sources.postgres.snapshot.state import RECOVER, begins_again, state_of
+from connectors.sources.postgres.snapshot.woven.chunks import ChunkReader
+from connectors.sources.postgres.snapshot.woven.weaver import Weaver
 from streams.errors import LotgateError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from connectors.sources.postgres.snapshot.orders import IN_LOG, order_of
 from connectors.sources.postgres.snapshot.progress import ProgressClock
 from connectors.sources.postgres.snapshot.rows import Piece
 from connectors.sources.postgres.snapshot.state import Run, TableCursor
-from connectors.sources.postgres.snapshot.windows import Windows
+from connectors.sources.postgres.snapshot.woven.windows import Windows, parts
 from streams.errors import Poison
 from streams.runtime import clock
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from connectors.base import DeadRow, Signal
     from connectors.sources.postgres.log.pgoutput import Message
     from connectors.sources.postgres.log.streaming import Streaming
-    from connectors.sources.postgres.snapshot.chunks import ChunkReader
     from connectors.sources.postgres.snapshot.orders import Order
     from connectors.sources.postgres.snapshot.progress import SnapshotProgress
     from connectors.sources.postgres.snapshot.rows import Made
     from connectors.sources.postgres.snapshot.state import SnapshotState
-    from connectors.sources.postgres.snapshot.windows import Window
+    from connectors.sources.postgres.snapshot.woven.chunks import ChunkReader
+    from connectors.sources.postgres.snapshot.woven.windows import Window
 
 _OURS = ("snapshot", "signals")
 LOOK_S = 0.2
@@ -185,7 +185,7 @@ class Weaver:
     def _flushed(self, reached: int) -> Iterator[Change]:
         while (window := self._windows.due(reached)) is not None:
             rows = [made for waiting in window.waiting.values() for made in waiting]
-            *most, last = list(_parts(rows, self._chunks.limit)) or [[]]
+            *most, last = list(parts(rows, self._chunks.limit)) or [[]]
             for part in most:
                 window.early.update(made.id for made in part)
                 self.state.early.update(made.id for made in part)
@@ -235,17 +235,3 @@ class Weaver:
         progress = self.progress
         if progress is not None and self._clock is not None:
             self._clock.tell()
-
-
-def _parts(rows: list[Made], limit: int) -> Iterator[list[Made]]:
-    """Rows in parts that fit into one transaction record each."""
-    part: list[Made] = []
-    filled = 0
-    for made in rows:
-        if part and filled + len(made.change) > limit:
-            yield part
-            part, filled = [], 0
-        part.append(made)
-        filled += len(made.change)
-    if part:
-        yield part

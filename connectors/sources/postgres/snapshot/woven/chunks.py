@@ -6,10 +6,12 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from connectors.sources.postgres.snapshot.bulk import BulkMaker
+from connectors.sources.postgres.snapshot.copied import cells_of, reads_binary
 from connectors.sources.postgres.snapshot.ranges import readable
-from connectors.sources.postgres.snapshot.rows import Piece, RowMaker, cells_of, reads_binary
+from connectors.sources.postgres.snapshot.rows import Piece, RowMaker
 from connectors.sources.postgres.snapshot.session import Session
-from connectors.sources.postgres.snapshot.windows import FRAME, Window
+from connectors.sources.postgres.snapshot.woven.windows import FRAME, Window
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from connectors.sources.postgres.snapshot.ranges import Expected, Key, Readable
     from connectors.sources.postgres.snapshot.rows import Made
     from connectors.sources.postgres.snapshot.state import Run, SnapshotState, TableCursor
-    from connectors.sources.postgres.snapshot.windows import Windows
+    from connectors.sources.postgres.snapshot.woven.windows import Windows
 
 _SHAPE = """
 select md5(string_agg(format('%s %s %s %s', attnum, attname, atttypid, atttypmod), ','
@@ -183,7 +185,7 @@ class ChunkReader:
         number = self._numbers.get(run.label, run.rows)
         self._numbers[run.label] = number + len(lines)
         if opened.binary:
-            yield from maker.made(table, lines, number, piece)
+            yield from BulkMaker(maker).made(table, lines, number, piece)
             return
         width = len(table.relation.columns)
         for place, line in enumerate(lines, number):

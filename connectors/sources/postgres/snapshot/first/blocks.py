@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self
 
-from connectors.sources.postgres.snapshot.process import CopyProcess
+from connectors.sources.postgres.snapshot.first.process import CopyProcess
 from connectors.sources.postgres.snapshot.session import Session
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from connectors.sources.postgres.shape.tables import Table
-    from connectors.sources.postgres.snapshot.process import Encoded, Setup
+    from connectors.sources.postgres.snapshot.first.process import Encoded, Setup
     from connectors.sources.postgres.snapshot.ranges import Range, Readable
     from connectors.sources.postgres.snapshot.state import TableCursor
 

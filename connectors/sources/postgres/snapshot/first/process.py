@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from connectors.sources.postgres.database.catalog import Catalog
 from connectors.sources.postgres.log.transaction import Origin
 from connectors.sources.postgres.shape.tables import Tables
+from connectors.sources.postgres.snapshot.bulk import BulkMaker
 from connectors.sources.postgres.snapshot.rows import Piece, RowMaker
 from connectors.sources.postgres.snapshot.session import Session
 from connectors.sources.postgres.snapshot.state import Run
@@ -154,7 +155,7 @@ def serve(source: IO[bytes], sink: IO[bytes]) -> None:
     label, point, started_ms = setup.run
     run = Run(label, point, "initial", started_ms)
     origin = Origin(*setup.origin, {})
-    maker = RowMaker(settings, origin, run, setup.now_us)
+    maker = BulkMaker(RowMaker(settings, origin, run, setup.now_us))
     frames, session = _Frames(), None
     tables = None
     while (order := _take(source)) is not None:

@@ -13,8 +13,9 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from connectors.sources.postgres.snapshot.copied import cells_of
 from connectors.sources.postgres.snapshot.ranges import Range
-from connectors.sources.postgres.snapshot.rows import Piece, cells_of
+from connectors.sources.postgres.snapshot.rows import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -115,3 +115,17 @@ def _taken(window: Window, change: Change) -> list[Made]:
         if found is not None:
             rows.extend(found)
     return rows
+
+
+def parts(rows: list[Made], limit: int) -> Iterator[list[Made]]:
+    """Rows in parts that fit into one transaction record each."""
+    part: list[Made] = []
+    filled = 0
+    for made in rows:
+        if part and filled + len(made.change) > limit:
+            yield part
+            part, filled = [], 0
+        part.append(made)
+        filled += len(made.change)
+    if part:
+        yield part

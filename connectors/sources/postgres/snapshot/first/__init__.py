@@ -1,0 +1,1 @@
+"""The initial snapshot, read through what the slot's creation exported."""

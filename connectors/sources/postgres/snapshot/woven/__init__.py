@@ -1,0 +1,1 @@
+"""Snapshots read while the log is streamed, chunk by chunk."""
