@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BUSY_STEP_S: Final = 0.04
+BUSY_STEP_S: Final = 0.02
 """How long a step of the take-overs may delay the cycles of other partitions."""
 IDLE_STEP_S: Final = 0.25
 """The same while no partition is consumed; the group is not answered meanwhile."""
