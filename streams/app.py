@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from streams.runtime.connection import KafkaConnection
 
 S = TypeVar("S", bound=CommonSettings)
-DEAD_LETTER_SOURCES = ("erp", "qms", "crm", "erp-hold")
+SOURCES = ("erp", "qms", "crm")
+"""Databases that connectors read, by their source ids."""
+DEAD_LETTER_SOURCES = (*SOURCES, "erp-hold")
 """Connectors with dead letters of their own, by the last part of their group's name."""
 
 
@@ -156,7 +158,7 @@ def installation_of(connection: KafkaConnection) -> tuple[TopicSpec, ...]:
     """Every topic of the main job, connectors included."""
     stores = {stage.store_name: stage.topic.partitions for stage in main_job().stages}
     groups = tuple(f"{connection.group}-{name}" for name in DEAD_LETTER_SOURCES)
-    return installation(connection, stores=stores, dead_letter_groups=groups)
+    return installation(connection, stores=stores, dead_letter_groups=groups, sources=SOURCES)
 
 
 def schemas_of(app: Lotgate) -> tuple[Topic[Any], ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from connectors.runner.connect_json import JsonForm
-from connectors.runner.contract.announcing import changes_topic
 from connectors.runner.contract.keeping import Contract, Places
 from streams.contracts.provisioning import (
     cdc_history_spec,
@@ -13,6 +12,7 @@ from streams.contracts.provisioning import (
     cdc_parked_spec,
     cdc_signals_spec,
     dead_letter_spec,
+    schema_changes_spec,
     topic_spec,
 )
 from streams.contracts.topic_specs import TopicSpec
@@ -55,7 +55,7 @@ class SourceTopics:
         self._beside = [cdc_history_spec(connection), cdc_parked_spec(connection)]
         if config.compat != "debezium":
             # Debezium tells of no change of a PostgreSQL table.
-            self._beside.append(topic_spec(changes_topic(config.source), connection))
+            self._beside.append(schema_changes_spec(config.source, connection))
         names = [spec.name for spec in self._beside]
         form = config.form
         self.json = (

@@ -22,6 +22,7 @@ from streams.contracts.topics import (
     changelog,
     dead_letters,
     prefixed,
+    schema_changes,
 )
 
 if TYPE_CHECKING:
@@ -125,6 +126,16 @@ def cdc_signals_spec(
     return _internal(CDC_SIGNALS, partitions, config, connection)
 
 
+def schema_changes_spec(source: str, connection: Placement) -> TopicSpec:
+    """The topic that tells of changed tables of a source."""
+    return TopicSpec(
+        prefixed(connection.prefix, schema_changes(source)),
+        1,
+        connection.replication_factor,
+        _kept(FOREVER, RECORD_LIMIT_BYTES, connection),
+    )
+
+
 def control_spec(connection: Placement) -> TopicSpec:
     """The topic of decisions on dead letters and fuses; every worker reads all of it.
 
@@ -139,6 +150,7 @@ def installation(
     *,
     stores: Mapping[str, int],
     dead_letter_groups: Iterable[str] = (),
+    sources: Iterable[str] = (),
     topics: Iterable[Topic[Any]] = (*PUBLIC, *INTERNAL),
 ) -> tuple[TopicSpec, ...]:
     """Every topic of one installation, by name.
@@ -148,6 +160,7 @@ def installation(
         stores: Partitions of each store's changelog by its name.
         dead_letter_groups: Components with dead letters of their own, without the group itself,
             e.g. `lotgate-erp-hold`.
+        sources: Source ids, each with a topic of its tables' changes.
         topics: The declared topics.
     """
     specs = [topic_spec(topic, connection) for topic in topics]
@@ -156,6 +169,7 @@ def installation(
         dead_letter_spec(group, connection)
         for group in dict.fromkeys((connection.group, *dead_letter_groups))
     ]
+    specs += [schema_changes_spec(source, connection) for source in sources]
     specs += [
         cdc_offsets_spec(connection),
         cdc_history_spec(connection),

@@ -41,7 +41,12 @@ PLACE = KafkaConnection("b:9092", prefix="north", group="g", replication_factor=
 
 
 def specs() -> dict[str, Any]:
-    made = installation(PLACE, stores={"lot": 4, "cause": 4}, dead_letter_groups=["g-erp-hold"])
+    made = installation(
+        PLACE,
+        stores={"lot": 4, "cause": 4},
+        dead_letter_groups=["g-erp-hold"],
+        sources=["erp"],
+    )
     return {spec.name: spec for spec in made}
 
 
@@ -88,7 +93,12 @@ def test_state_is_compacted() -> None:
 def test_every_topic_of_an_installation_is_listed_once() -> None:
     found = specs()
     wanted = {topic.full_name("north", "g") for topic in (*PUBLIC, *INTERNAL)}
-    wanted |= {"north.dlq.g", "north.dlq.g-erp-hold", "north.g-lot-changelog"}
+    wanted |= {
+        "north.cdc.erp.schema-changes",
+        "north.dlq.g",
+        "north.dlq.g-erp-hold",
+        "north.g-lot-changelog",
+    }
     wanted |= {"north.g-cause-changelog", "north." + CDC_OFFSETS.format(group="g")}
     others = (CONTROL, CDC_HISTORY, CDC_PARKED, CDC_SIGNALS)
     wanted |= {"north." + each.format(group="g") for each in others}
