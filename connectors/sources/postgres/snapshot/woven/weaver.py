@@ -195,7 +195,7 @@ class Weaver:
             cursor.after = window.upto
             if window.upto is None and cursor in run.tables:
                 run.tables.remove(cursor)
-            yield self._out(window, last, window.dead, last=not run.tables)
+            yield self._out(window, last, window.dead)
         yield from self._finished()
 
     def _finished(self) -> Iterator[Change]:
@@ -205,17 +205,16 @@ class Weaver:
             if id(run) in waiting:
                 continue
             self.state.runs.remove(run)
+            # A table that was left out may have had rows that went out early.
+            own = f"{run.label}:"
+            self.state.early = {each for each in self.state.early if not each.startswith(own)}
             ProgressClock(self._source, run).finished()
-            yield Change(self._position())
+            # Whoever collects a snapshot's parts waits for the last one, also of one given up.
+            run.chunk += 1
+            maker, fields = self._chunks.maker(run), self._position().fields
+            yield maker.change(Piece(), fields, last=True, snapshot=False)
 
-    def _out(
-        self,
-        window: Window,
-        rows: list[Made],
-        dead: Iterable[DeadRow],
-        *,
-        last: bool = False,
-    ) -> Change:
+    def _out(self, window: Window, rows: list[Made], dead: Iterable[DeadRow]) -> Change:
         run = window.run
         piece = Piece(dead=[*dead])
         for made in rows:
@@ -224,7 +223,7 @@ class Weaver:
         run.rows += count
         window.cursor.rows += count
         run.chunk += 1
-        return window.maker.change(piece, self._position().fields, last=last, snapshot=False)
+        return window.maker.change(piece, self._position().fields, last=False, snapshot=False)
 
     def _read(self) -> None:
         if self.state.paused:
