@@ -84,7 +84,7 @@ class SourceConfig:
     selection: Selection = field(default_factory=Selection)
     snapshot: Literal["initial", "no_data"] = "initial"
     snapshot_workers: int = 2
-    snapshot_rows: int = 20_000
+    snapshot_rows: int = 4_000
     process_rows: int = 100_000
     window_rows: int = 4_096
     provision: bool = True

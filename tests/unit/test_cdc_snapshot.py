@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from connectors.base import ANY_PARTITION, Change, Position, RawRecord
 from connectors.sources.postgres import PostgresSettings
+from connectors.sources.postgres.database.published import Published
 from connectors.sources.postgres.generated.encoder import encoder_of
 from connectors.sources.postgres.log.pgoutput import Relation, RelationColumn
 from connectors.sources.postgres.log.transaction import Origin
@@ -21,6 +22,7 @@ from connectors.sources.postgres.snapshot.bulk import BulkMaker
 from connectors.sources.postgres.snapshot.copied import cells_of
 from connectors.sources.postgres.snapshot.orders import Order, order_of
 from connectors.sources.postgres.snapshot.progress import ProgressClock
+from connectors.sources.postgres.snapshot.ranges import Expected, Range, Readable
 from connectors.sources.postgres.snapshot.rows import Made, Piece, RowMaker
 from connectors.sources.postgres.snapshot.session import view_of
 from connectors.sources.postgres.snapshot.state import (
@@ -207,3 +209,34 @@ def test_generated_code_writes_what_the_long_way_writes(
     singly = bulk.made(table, binary, number, Piece())
     again = [maker.read(table, row, number + at, "true", slow) for at, row in enumerate(binary)]
     assert singly == again
+
+
+def _readable(**more: Any) -> Readable:
+    published = Published(RELATION, "r", True, True, False, "site = 'P1'")
+    return Readable(published, ("id",), **more)
+
+
+def test_a_range_selects_behind_one_key_up_to_another() -> None:
+    part = Range(("it's \\",), ("9",))
+    assert _readable(where="v > 'a' -- all").rows(part, with_key=True) == (
+        'SELECT "id", "v", "id"::text FROM ONLY "public"."t" AS read'
+        " WHERE (site = 'P1') AND (v > 'a' -- all\n) AND (read.\"id\") > (E'it''s \\\\')"
+        ' AND (read."id") <= (E\'9\') ORDER BY read."id"'
+    )
+    assert _readable(dropped=frozenset({"v"})).rows(Range(None, None)) == (
+        'SELECT "id", NULL FROM ONLY "public"."t" AS read WHERE (site = \'P1\')'
+    )
+
+
+def test_a_table_without_a_key_is_read_by_its_pages() -> None:
+    table = Readable(_readable().table, (), pages=100)
+    first = table.next_range(None, None, 3_000)  # type: ignore[arg-type]  # no server is asked
+    assert first == Range(None, ("(60,0)",))
+    assert table.next_range(None, first.upto, 3_000) == Range(("(60,0)",), None)  # type: ignore[arg-type]
+    assert "read.ctid) > (E'(60,0)')" in table.rows(Range(("(60,0)",), None))
+
+
+def test_little_is_read_at_once_of_wide_rows() -> None:
+    assert Expected(10, 100).at_once(4_000) == 4_000
+    assert Expected(10, 100_000).at_once(4_000) < 50
+    assert Expected(10, 2**30).at_once(4_000) >= 1

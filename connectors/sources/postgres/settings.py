@@ -55,7 +55,7 @@ class PostgresSettings:
     selection: Selection = field(default_factory=Selection)
     snapshot: SnapshotMode = "initial"
     snapshot_workers: int = 2
-    snapshot_rows: int = 20_000
+    snapshot_rows: int = 4_000
     process_rows: int = 100_000
     window_rows: int = 4_096
     compat: Literal["", "debezium"] = ""

@@ -81,10 +81,6 @@ class Session:
         with suppress(psycopg.Error):
             self._session.cancel_safe(timeout=CANCEL_S)
 
-    def literal(self, text: str) -> str:
-        """A text as an SQL literal."""
-        return pq.Escaping(self._server).escape_literal(text.encode()).decode()
-
     def begin(self, exported: str | None = None) -> None:
         """Begin a view.
 

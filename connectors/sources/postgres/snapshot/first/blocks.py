@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from connectors.sources.postgres.shape.tables import Table
     from connectors.sources.postgres.snapshot.first.process import Encoded, Setup
-    from connectors.sources.postgres.snapshot.ranges import Range, Readable
+    from connectors.sources.postgres.snapshot.ranges import Key, Range, Readable
     from connectors.sources.postgres.snapshot.state import TableCursor
 
 AHEAD = 2
@@ -120,6 +120,7 @@ class Readers:
         self._sessions: list[Session] = []
         self._free: SimpleQueue[Session] = SimpleQueue()
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="snapshot")
+        self._planning = ThreadPoolExecutor(1, thread_name_prefix="ranges")
         try:
             for _ in range(count + 1):
                 session = Session(dsn)
@@ -140,7 +141,8 @@ class Readers:
         for process in self._processes:
             process.end()
         # A thread must have left its connection before that is closed.
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._pool, self._planning):
+            pool.shutdown(wait=True, cancel_futures=True)
         for process in self._processes:
             process.close()
         for session in self._sessions:
@@ -185,25 +187,30 @@ class Readers:
         waiting: deque[Future[Block]] = deque()
         number = 0
         for wanted in tables:
-            after = None
+            # The next range is looked for while this one is read and handed over.
+            ahead = self._planned(wanted, None)
             while True:
-                part = wanted.readable.next_range(self.planner, after, wanted.rows)
+                part = ahead.result()
+                if part.upto is not None:
+                    ahead = self._planned(wanted, part.upto)
                 waiting.append(self._pool.submit(self._copy, wanted, part, number))
                 number += wanted.rows if wanted.readable.key else KEYLESS_ROWS
                 if len(waiting) > self._depth:
                     yield waiting.popleft().result()
                 if part.upto is None:
                     break
-                after = part.upto
         while waiting:
             yield waiting.popleft().result()
+
+    def _planned(self, wanted: Wanted, after: Key | None) -> Future[Range]:
+        return self._planning.submit(wanted.readable.next_range, self.planner, after, wanted.rows)
 
     def _copy(self, wanted: Wanted, part: Range, number: int) -> Block:
         if wanted.place is not None:
             return self._encoded(wanted, part, number, wanted.place)
         session = self._free.get()
         try:
-            query = wanted.readable.rows(session, part, with_key=wanted.with_key)
+            query = wanted.readable.rows(part, with_key=wanted.with_key)
             return Block(wanted, part, number, session.copied(query, binary=wanted.binary))
         finally:
             self._free.put(session)
@@ -211,7 +218,7 @@ class Readers:
     def _encoded(self, wanted: Wanted, part: Range, number: int, place: int) -> Block:
         process = self._idle.get()
         try:
-            query = wanted.readable.rows(self._sessions[-1], part)
+            query = wanted.readable.rows(part)
             return Block(wanted, part, number, [], process.copied(place, query, number))
         finally:
             self._idle.put(process)

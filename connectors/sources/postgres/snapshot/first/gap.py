@@ -77,7 +77,7 @@ def _keys(session: Session, readable: Readable, table: Table) -> set[bytes]:
     key = {plan.relation.columns[index].name for index in plan.key_indexes}
     others = frozenset(name for name in readable.table.columns if name not in key)
     width = len(readable.table.columns)
-    query = replace(readable, dropped=others).rows(session, Range(None, None))
+    query = replace(readable, dropped=others).rows(Range(None, None))
     found: set[bytes] = set()
     for line in session.stream(query):
         cells = cells_of(line, width)

@@ -163,7 +163,7 @@ class ChunkReader:
         session.begin()
         view = session.view()
         bounds = part.next_range(session, after, opened.rows)
-        lines = session.copied(part.rows(session, bounds), binary=opened.binary)
+        lines = session.copied(part.rows(bounds), binary=opened.binary)
         session.end()
         high = session.end_of_log()
         table, piece = opened.table, Piece()
