@@ -29,7 +29,7 @@ SCHEMA = (
 
 @pytest.fixture
 def servers(parts_cache: Path) -> Iterator[Servers]:
-    with own_servers(parts_cache, {"hot_standby_feedback": "on", "fsync": "off"}) as servers:
+    with own_servers(parts_cache, {"fsync": "off"}) as servers:
         yield servers
 
 
@@ -41,7 +41,7 @@ def _ids(rig: Rig) -> list[int]:
 def test_a_promoted_standby_is_followed_and_one_that_lacks_what_we_published_refused(
     servers: Servers, broker: str, registry: str
 ) -> None:
-    servers.start_standby({})
+    servers.start_standby({"hot_standby_feedback": "on"})
     with psycopg.connect(servers.dsn("database"), autocommit=True) as primary:
         primary.execute(f"alter system set synchronized_standby_slots = '{STANDBY}'".encode())
         primary.execute("select pg_reload_conf()")

@@ -10,6 +10,8 @@ from tests.storm.cdc.field import SNAPSHOT_DEATHS, Storm
 from tests.storm.cdc.long_writers import big_transaction
 from tests.storm.cdc.nest import Life
 
+BIG_ROWS = 2_000
+"""So many rows are several Kafka transactions."""
 POINT_S = 10.0
 """How long a source may take to die at the point that was armed, before it is killed."""
 STARTING_S = 4.0
@@ -35,8 +37,9 @@ def strike(storm: Storm) -> None:
         fault = "" if disturbance else armed
         life = storm.nest.hatch(fault)
         if number in big:
-            big_transaction(storm.rig.dsn, number, plan.rows // 20)
-            storm.quota.wrote(plan.rows // 20)
+            rows = max(BIG_ROWS, plan.rows // 20)
+            big_transaction(storm.rig.dsn, number, rows)
+            storm.quota.wrote(rows)
         if number == SNAPSHOT_DEATHS:
             _finish_snapshot(storm, life)
         _work(storm, life, fault, number / len(faults), 0.5 if disturbance else storm.rng.random())

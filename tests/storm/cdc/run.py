@@ -88,6 +88,8 @@ def _judge_invariant(storm: Storm, judgement: Judgement, topics: Topics) -> int:
     stored = {each["lsn"] for each in positions}
     never = seen.confirmed - stored
     judgement.count("invariant_violations", len(never), f"confirmed, never stored: {never}")
+    left = sorted({"middle", "snapshot"} & positions[-1].keys())
+    judgement.count("metadata_errors", len(left), f"the last position still has {left}")
     return sum(1 for each in positions if each.get("middle"))
 
 

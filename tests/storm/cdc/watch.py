@@ -77,8 +77,8 @@ class Watcher(threading.Thread):
         return self.position.get("phase") == "stream"
 
     def has_read_all(self) -> bool:
-        """The log is read, and nothing is left of the snapshot."""
-        return self.streams() and not self.position.get("snapshot")
+        """The log is read, and so is the snapshot."""
+        return self.streams() and not (self.position.get("snapshot") or {}).get("runs")
 
     def end(self) -> Seen:
         self._end.set()
