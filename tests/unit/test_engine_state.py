@@ -17,7 +17,8 @@ from streams.engine.cycle.effects import Effects, Undeclared
 from streams.engine.declare import Stage
 from streams.engine.exit_codes import MEANING, ExitCode
 from streams.engine.poison.stored import StoredRecord
-from streams.engine.state.disk import Checkpoint, Disk, user_key
+from streams.engine.state.disk import Checkpoint, Disk
+from streams.engine.state.keys import user_key
 from streams.engine.state.table import StateUnreadable, Table
 from streams.errors import Misconfigured, Poison
 

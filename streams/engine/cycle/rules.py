@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from streams.contracts.wire.frames import FRAME_BYTES
 from streams.engine.cycle.effects import Undeclared
-from streams.engine.state.disk import user_key
+from streams.engine.state.keys import user_key
 from streams.engine.state.table import ABSENT, StateUnreadable
 from streams.engine.timers.asked import asked
 from streams.errors import Misconfigured, Poison, Transient

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from rocksdict import Options, Rdict, ReadOptions, WriteBatch
 
+from streams.engine.state.keys import ESCAPE
 from streams.errors import Misconfigured, Transient
 
 if TYPE_CHECKING:
@@ -19,11 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ENGINES: Final = b"\0"
-"""What the keys of the engine's own records begin with."""
 CHECKPOINT_KEY: Final = b"\0\0checkpoint"
 ENGINE_PREFIX: Final = b"\0\1"
-ESCAPE: Final = b"\0\2"
 
 
 FULL: Final = ("no space left", "file too large", "quota exceeded")
@@ -49,11 +47,6 @@ class Checkpoint:
     position: int
     topic_id: str
     written_ms: int
-
-
-def user_key(key: bytes) -> bytes:
-    """A user's key as it is stored: apart from the engine's own records."""
-    return ESCAPE + key if key[:1] == ENGINES else key
 
 
 class Disk:

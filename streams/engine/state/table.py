@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from streams.engine.state.disk import ENGINES, user_key
+from streams.engine.state.keys import ENGINES, user_key
 from streams.errors import LotgateError, Poison, Transient
 
 if TYPE_CHECKING:

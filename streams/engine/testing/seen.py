@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from streams.contracts.topics import dead_letters, prefixed
-from streams.engine.state.disk import user_key
+from streams.engine.state.keys import user_key
 from streams.engine.testing.job import Job
 from streams.engine.testing.worker import changelog_name
 from streams.engine.timers.asked import KEY_ERRORS
