@@ -46,6 +46,10 @@ class Frames:
     def announce(self, topics: Sequence[str]) -> None:
         """Nothing is to be made ready."""
 
+    def told(self, topic: str) -> Iterator[Any]:  # noqa: ARG002
+        """Nothing was told before."""
+        return iter(())
+
     def bind(
         self,
         topic: str,  # noqa: ARG002 - part of the protocol
@@ -177,7 +181,8 @@ def test_both_forms_of_one_log_lead_to_the_same_records(
         assert fast.records == text.records
         assert (fast.rows, fast.position) == (text.rows, text.position)
         assert [row.cause[:200] for row in (*text.dead, *fast.dead)] == []
-    readable(short, topics)
+    if not compat:  # the other's schema of a numeric with a negative scale cannot be read
+        readable(short, topics)
 
 
 def readable(changes: list[Change], topics: Frames) -> None:

@@ -7,7 +7,7 @@ the long way, over the server's text, which knows every case.
 from __future__ import annotations
 
 import struct
-from functools import cache, lru_cache
+from functools import cache
 from math import isnan
 from typing import TYPE_CHECKING, Final
 
@@ -29,7 +29,6 @@ _POWERS: Final[tuple[int, ...]] = tuple(10**power for power in range(80))
 _DOUBLE = struct.Struct(">d").unpack
 _SINGLE = struct.Struct(">f").unpack
 _NEGATIVE: Final = 0x4000
-_MINUTES: Final = tuple(b"%02d:%02d:" % divmod(minute, 60) for minute in range(1440))
 _MAX_YEAR: Final = 9999
 
 
@@ -43,6 +42,8 @@ def decimal(scale: int) -> Callable[[bytes], bytes]:
 
     def encode(value: bytes) -> bytes:
         count, weight, sign, _ = _NUMERIC(value)
+        number: int
+        size: int
         power = scale + 4 * (weight - count + 1)
         if sign & ~_NEGATIVE:
             raise Unusual
@@ -68,31 +69,47 @@ def decimal(scale: int) -> Callable[[bytes], bytes]:
 
 def free_decimal(value: bytes) -> bytes:
     """A numeric without a declared scale: scale and unscaled value."""
-    scale = _NUMERIC(value)[3]
-    return SMALL[scale] + decimal(scale)(value)
+    scale: int = _NUMERIC(value)[3]
+    body: bytes = decimal(scale)(value)
+    return SMALL[scale] + body
 
 
-@lru_cache(maxsize=4096)
-def _day(days: int) -> bytes:
-    """A day counted from 2000 as the first part of an ISO instant."""
-    year, month, day = civil(days + DAYS_TO_2000)
-    if not 0 < year <= _MAX_YEAR:
-        raise Unusual
-    return b"%04d-%02d-%02dT" % (year, month, day)
+class Known(dict[int, bytes]):
+    """What a function made of numbers, as far as it is remembered: looked up without a call.
+
+    Args:
+        make: The function.
+        most: How many are remembered.
+    """
+
+    def __init__(self, make: Callable[[int], bytes], most: int = 4096) -> None:
+        super().__init__()
+        self._make = make
+        self._most = most
+
+    def __missing__(self, key: int) -> bytes:
+        if len(self) >= self._most:
+            self.clear()
+        value = self[key] = self._make(key)
+        return value
 
 
-def zoned(precision: int) -> Callable[[int], bytes]:
-    """An instant in microseconds since 2000 as ISO 8601 text in UTC."""
-    length = avro.long(len("2026-11-23T10:20:30Z") + (precision + 1 if precision else 0))
-    pattern = f"%02d.%0{precision}dZ".encode() if precision else b"%02dZ"
-    unit = 10 ** (6 - precision)
+def minute(mark: bytes, precision: int) -> Callable[[int], bytes]:
+    """Minutes since 2000 as the first part of an ISO instant, behind its mark and length.
 
-    def encode(micros: int) -> bytes:
-        days, micros = divmod(micros, DAY)
-        seconds, micros = divmod(micros, 1_000_000)
-        minute, second = divmod(seconds, 60)
-        behind = pattern % ((second, micros // unit) if precision else second)
-        return length + _day(days) + _MINUTES[minute] + behind
+    Args:
+        mark: The mark of a union's branch, or empty.
+        precision: Digits behind the second.
+    """
+    head = mark + avro.long(len("2026-11-23T10:20:30Z") + (precision + 1 if precision else 0))
+
+    def encode(minutes: int) -> bytes:
+        days, left = divmod(minutes, 1440)
+        year, month, day = civil(days + DAYS_TO_2000)
+        if not 0 < year <= _MAX_YEAR:
+            raise Unusual
+        clock = divmod(left, 60)
+        return b"%b%04d-%02d-%02dT%02d:%02d:" % (head, year, month, day, *clock)
 
     return encode
 

@@ -23,8 +23,10 @@ CREATE, UPDATE, DELETE = 0, 1, 2
 """Places of the operations in a span's tails."""
 FAULTS: Final = (ValueError, OverflowError, IndexError, KeyError, TypeError, struct.error)
 """What a row that needs the long way may raise."""
-_VERSIONS: Final = tuple(bytes([byte & 0x0F | 0x50]) for byte in range(256))
-_VARIANTS: Final = tuple(bytes([byte & 0x3F | 0x80]) for byte in range(256))
+_FIVE: Final = 5 << 76 | 2 << 62
+"""Version and variant of a UUID made of SHA-1, as bits of the whole."""
+_KEPT: Final = (1 << 128) - 1 - (0xF << 76) - (3 << 62)
+"""The bits of the hash that are kept."""
 
 
 class Span(NamedTuple):
@@ -141,8 +143,9 @@ def _names(table: Table, columns: tuple[Planned, ...]) -> dict[str, Any]:
         "join": b"".join,
         "uint8": struct.Struct(">Q").unpack_from,
         "sha1": hashlib.sha1,
-        "version": _VERSIONS,
-        "variant": _VARIANTS,
+        "from_bytes": int.from_bytes,
+        "KEPT": _KEPT,
+        "FIVE": _FIVE,
         "new": tuple.__new__,
         "Record": RawRecord,
         "FAULTS": FAULTS,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from connectors.sources.postgres.generated.walking import INDENT, copy_walk, log_walk
+from connectors.sources.postgres.generated.forms import HIGH
+from connectors.sources.postgres.generated.walking import INDENT, copy_walk, log_walk, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,33 +67,31 @@ def _row(
     yield from _indented(1, _old_row(columns))
     yield from log_walk(columns, "c", old=False, whole=True)
     yield "if p != len(m): break"
-    key = [f"c{each.number}" for each in columns if each.in_key]
+    key = names_of([each for each in columns if each.in_key], "c")
     if key:
         yield f"key = key_frame + {' + '.join(key)}"
         yield f"if old is not None and ({_moved(columns)}): break"
     else:
         yield "key = None"
-    yield "lsn = uint8(m, 1)[0]"
-    yield 'place = b"%d" % ordinal'
-    yield 'order = b"%d" % lsn' if mirror else "order = place"
+    yield "v = uint8(m, 1)[0]"
+    yield f"place = MORE[v << 1 & 16383] + {HIGH} if 134217728 <= v < {1 << 63} else long(v)"
+    yield 'number = b"%d" % ordinal'
+    yield 'order = b"%d" % v' if mirror else "order = number"
     yield "tail = tails[op]"
     yield "if lost:"
     yield f"{INDENT}if op == 2: break"
     if not mirror:
         yield f'{INDENT}tail = lost_tails[op] + SOME + long(lost) + gone + b"\\0\\0"'
-    cells = ", ".join(f"c{each.number}" for each in columns)
+    cells = ", ".join(names_of(columns, "c"))
     yield f"value = join((before, {cells}, behind,"
-    yield f"{INDENT}heads[len(order)], order, middle, long(lsn), block,"
+    yield f"{INDENT}heads[len(order)], order, middle, place, block,"
     if counted:
         yield f"{INDENT}SMALL[total + 1] if total < 8191 else long(total + 1),"
         yield f"{INDENT}SMALL[count + 1] if count < 8191 else long(count + 1),"
     yield f"{INDENT}tail))"
     yield "if len(value) > limit: break"
-    yield "digest = sha1(seed + place).digest()"
-    yield (
-        "uuid = digest[:6] + version[digest[6]] + digest[7:8] + variant[digest[8]] + digest[9:16]"
-    )
-    yield 'headers = [("event_id", event + place), ("event_uuid", uuid)]'
+    yield 'uuid = from_bytes(sha1(seed + number).digest(), "big") >> 32 & KEPT | FIVE'
+    yield 'headers = [("event_id", event + number), ("event_uuid", uuid.to_bytes(16, "big"))]'
     yield "add(new(Record, (topic, key, value, headers, -1)))"
     if key and tombstones:
         yield "if op == 2: add(new(Record, (topic, key, None, headers, -1)))"
@@ -105,18 +104,20 @@ def _old_row(columns: tuple[Planned, ...]) -> Iterator[str]:
     yield "if m[p:p + 3] != new_mark: break"
     yield "p += 3"
     yield "if old:"
-    olds = ", ".join(f"o{each.number}" for each in columns)
+    olds = ", ".join(names_of(columns, "o"))
     yield f"{INDENT}before = join((value_frame, SOME, {olds}, SOME))"
 
 
 def _moved(columns: tuple[Planned, ...]) -> str:
-    return " or ".join(f"o{each.number} != c{each.number}" for each in columns if each.in_key)
+    keys = [each for each in columns if each.in_key]
+    pairs = zip(names_of(keys, "o"), names_of(keys, "c"), strict=True)
+    return " or ".join(f"{old} != {new}" for old, new in pairs)
 
 
 def copy_source(columns: tuple[Planned, ...]) -> str:
     """The function that encodes one copied row, given behind its number of columns."""
-    key = [f"c{each.number}" for each in columns if each.in_key]
-    cells = ", ".join(f"c{each.number}" for each in columns)
+    key = names_of([each for each in columns if each.in_key], "c")
+    cells = ", ".join(names_of(columns, "c"))
     body = (
         "def copied(m, p):",
         *_indented(1, copy_walk(columns)),

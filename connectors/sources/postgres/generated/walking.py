@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from connectors.sources.postgres.generated.forms import Form
     from connectors.sources.postgres.shape.columns import Column
@@ -38,11 +38,23 @@ class Planned:
     form: Form
     in_key: bool
 
+    def names(self, prefix: str) -> tuple[str, ...]:
+        """The names that hold the column's bytes."""
+        name = f"{prefix}{self.number}"
+        return (name, f"{name}x") if self.form.halves else (name,)
+
+    def set(self, prefix: str, value: str) -> str:
+        """A statement that gives the column a value instead of one of the row's."""
+        half = f'; {prefix}{self.number}x = b""' if self.form.halves else ""
+        return f"{prefix}{self.number} = {value}{half}"
+
     def lines(self, name: str, head: int) -> Iterator[str]:
         """Read the value whose head begins at `p`, into a name; step behind it."""
         form, some = self.form, _MARKS[self.column.some]
         marks = {
             "c": name,
+            "d": f"{name}x",
+            "more": f"{some}MORE",
             "i": str(self.number),
             "n": "n",
             "s": f"p + {head}",
@@ -64,6 +76,11 @@ class Planned:
         yield "p = e" if form.width is None else f"p += {head + form.width}"
 
 
+def names_of(columns: Iterable[Planned], prefix: str) -> list[str]:
+    """The names that hold some columns' bytes, in order."""
+    return [name for each in columns for name in each.names(prefix)]
+
+
 def log_walk(columns: tuple[Planned, ...], prefix: str, *, old: bool, whole: bool) -> Iterator[str]:
     """Walk a row of the log from `p` on; anything that is not foreseen breaks off.
 
@@ -79,23 +96,24 @@ def log_walk(columns: tuple[Planned, ...], prefix: str, *, old: bool, whole: boo
         yield f"if k == {VALUE}:"
         yield from (INDENT + line for line in each.lines(name, LOG_HEAD))
         yield f"elif k == {NULL}:"
-        yield f"{INDENT}{name} = nothing{each.number}"
+        yield f"{INDENT}{each.set(prefix, f'nothing{each.number}')}"
         yield f"{INDENT}p += 1"
         if not old and not each.in_key:
             yield f"elif k == {SAME}:"
-            yield from (INDENT + line for line in _same(each.number, name, whole=whole))
+            yield from (INDENT + line for line in _same(each, prefix, whole=whole))
         yield "else: break"
 
 
-def _same(number: int, name: str, *, whole: bool) -> Iterator[str]:
+def _same(column: Planned, prefix: str, *, whole: bool) -> Iterator[str]:
     """A large value that did not change: the old image has it, or its name is noted."""
     depth = ""
     if whole:
-        yield f"if old: {name} = o{number}"
+        pairs = zip(column.names(prefix), column.names("o"), strict=True)
+        yield f"if old: {'; '.join(f'{new} = {was}' for new, was in pairs)}"
         yield "else:"
         depth = INDENT
-    yield f"{depth}{name} = same{number}"
-    yield f"{depth}gone += name{number}"
+    yield f"{depth}{column.set(prefix, f'same{column.number}')}"
+    yield f"{depth}gone += name{column.number}"
     yield f"{depth}lost += 1"
     yield "p += 1"
 
@@ -107,5 +125,5 @@ def copy_walk(columns: tuple[Planned, ...]) -> Iterator[str]:
         yield "if n >= 0:"
         yield from (INDENT + line for line in each.lines(f"c{each.number}", COPY_HEAD))
         yield "else:"
-        yield f"{INDENT}c{each.number} = nothing{each.number}"
+        yield f"{INDENT}{each.set('c', f'nothing{each.number}')}"
         yield f"{INDENT}p += 4"

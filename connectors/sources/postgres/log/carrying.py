@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 _INSERT, _UPDATE, _DELETE = b"IUD"
 _KEY = ord("K")
 """The old image is of the key alone, which only a change of the key brings."""
-_MOST_DIGITS = 21
-"""Digits of the longest number that orders events, and one."""
+_PLACE_DIGITS, _ORDINAL_DIGITS = 21, 11
+"""Digits of the longest number that orders events, and one: a place in the log, or an ordinal."""
 
 
 class Carrying:
@@ -189,7 +189,7 @@ class Carrying:
         span = current.spans[oid] = Span(
             heads=[
                 b"%b%b%b" % (head, avro.long(len(opening) + digits + 2), opening)
-                for digits in range(_MOST_DIGITS)
+                for digits in range(_PLACE_DIGITS if mirror else _ORDINAL_DIGITS)
             ],
             middle=b'"]' + middle,
             block=b"\0\0\0" + current.blocks.opening,

@@ -52,6 +52,8 @@ class Streaming:
         self._heartbeat = heartbeat
         self._position = stored
         self._stored_at = time.monotonic()
+        self._floor_s = settings.commit_floor_ms / 1000
+        self._told_at, self._untold = 0.0, False
         self.reached = 0
         self.wait_s = WAIT_S
         self.takes: Callable[[Message], bool] | None = None
@@ -73,8 +75,9 @@ class Streaming:
         """
         checked = time.monotonic()
         while not stop.is_set():
-            frames = self._link.take(0)
+            frames = self._link.take(0) or self._link.take(self._floor_left())
             if not frames:
+                self._told_at, self._untold = time.monotonic(), False
                 yield None
                 frames = self._link.take(self.wait_s)
             yield from self._fed(frames)
@@ -84,11 +87,20 @@ class Streaming:
                 checked = now
                 check()
 
+    def _floor_left(self) -> float:
+        """How long a commit of what was yielded must wait, so that commits do not come too often.
+
+        Yielding None has it committed.
+        """
+        if not self._untold:
+            return 0.0
+        return max(0.0, self._floor_s - (time.monotonic() - self._told_at))
+
     def _fed(self, stream: Sequence[bytes]) -> Iterator[Change]:
         """Feed frames and take note of the positions of what they finish."""
         self._assembler.takes = self.takes
         for change in self._assembler.feed(stream, clock.now_us()):
-            self._stored_at = time.monotonic()
+            self._stored_at, self._untold = time.monotonic(), True
             self._position = int(change.position.fields["lsn"])
             yield change
 
