@@ -13,6 +13,7 @@ import pytest
 from streams.engine import FuseLimits, Lotgate, Stage, Store, Topic, Verdict
 from streams.engine.cycle.effects import Undeclared
 from streams.engine.poison.fuse import FuseTripped
+from streams.engine.poison.ledger import Parking, ParkingFull
 from streams.engine.state.table import StateUnreadable
 from streams.engine.testing import POINTS, Driver
 from streams.errors import Misconfigured, Transient
@@ -66,7 +67,7 @@ def step(state: Count | None, event: Step) -> Verdict[Count]:
     if event.what == "away":
         raise Transient("the world is down", code="away")
     emitted = Count(1) if event.what == "undeclared" else Moved(event.lot, event.seq)
-    return Verdict(Count((state or Count()).n + 1), (emitted,))
+    return Verdict(Count((state or Count()).n + 1), () if event.what == "silent" else (emitted,))
 
 
 def total(state: Count | None, _event: Moved) -> Verdict[Count]:
@@ -273,3 +274,15 @@ def test_a_state_that_cannot_be_written_costs_only_the_record_that_made_it() -> 
         driver.send(Step("L", 5))
         driver.settle()
         assert driver.state("L", COUNTS) == Count(4)
+
+
+def test_what_was_done_is_committed_before_a_full_parking_stops_the_worker() -> None:
+    parked = replace(FIRST, dedupes_by_position=True)
+    with Driver(parked, parking=Parking(records=1)) as driver:
+        driver.send(Step("L", 0, "boom"), Step("L", 1))
+        driver.settle()
+        driver.send(Step("M", 2, "silent"), Step("L", 3))
+        assert driver.cycle()
+        assert driver.state("M", COUNTS) == Count(1)
+        with pytest.raises(ParkingFull):
+            driver.cycle()

@@ -65,9 +65,7 @@ class Partition:
         self.staged = Staged(stage, key, disk, codec, settings)
         self.changes = self.staged.changes
         self.ledger = self.staged.ledger
-        self._table: Table[Any] | None = (
-            Table(stage.store, codec, disk) if stage.store is not None else None
-        )
+        self._table = None if stage.store is None else Table(stage.store, codec, disk)
         effects = Effects(stage, codec, names, settings.record_limit_bytes)
         pending = Pending(disk, self.changes)
         self._apply = bind(stage, codec, effects, self._table, pending, self.changes)
@@ -218,7 +216,7 @@ class Partition:
         try:
             self.ledger.wait(record, self.changes)
         except ParkingFull:
-            if self.changes or self.staged.outputs:
+            if self.changes or self.staged.outputs or (self._table and self._table.dirty):
                 return False
             raise
         return True
@@ -238,9 +236,9 @@ class Partition:
             suspects.end()
 
     def _tried(self, record: Raw) -> Exception | None:
+        if self.condemned is not None and record.offset() == self.condemned[0]:
+            return self.condemned[1]
         try:
-            if self.condemned is not None:
-                self._refuse_condemned(record)
             emitted = self._apply(record)
         except NOT_THE_RECORDS:
             raise
@@ -249,7 +247,3 @@ class Partition:
         if emitted is not None:
             self.staged.emit(record, *emitted)
         return None
-
-    def _refuse_condemned(self, record: Raw) -> None:
-        if self.condemned is not None and record.offset() == self.condemned[0]:
-            raise self.condemned[1]
