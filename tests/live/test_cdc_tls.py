@@ -79,9 +79,13 @@ def test_rows_are_read_over_verified_tls_with_scram(rig: Rig) -> None:
 
 
 def test_another_authority_and_another_name_are_refused(rig: Rig, tmp_path: Path) -> None:
-    other = Authority.new("the plant's authority").write(tmp_path / "other.crt")
+    other = Authority.new("another authority").write(tmp_path / "other.crt")
     failure = _refused(rig, make_conninfo(rig.dsn, sslrootcert=str(other)))
     assert "certificate verify failed" in failure.message
+    # One that only calls itself the same fails elsewhere in the handshake.
+    false = Authority.new("the plant's authority").write(tmp_path / "false.crt")
+    failure = _refused(rig, make_conninfo(rig.dsn, sslrootcert=str(false)))
+    assert "sslrootcert" in failure.advice
     failure = _refused(rig, make_conninfo(rig.dsn, host="127.0.0.1"))
     assert 'does not match host name "127.0.0.1"' in failure.message
 

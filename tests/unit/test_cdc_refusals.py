@@ -78,6 +78,7 @@ def test_a_slot_that_is_in_use_is_waited_for_under_its_own_code() -> None:
         ('… failed: invalid integer value "a" for connection option "port"', "source_dsn"),
         ("… failed: server does not support SSL, but SSL was required", "source_refused"),
         ("… failed: SSL error: certificate verify failed", "source_refused"),
+        ("… failed: SSL error: provider signature failure", "source_refused"),
         ('… FATAL: role "x" is not permitted to log in', "source_refused"),
         ("… FATAL: SASL authentication failed", "source_refused"),
     ],
@@ -96,6 +97,8 @@ def test_a_connection_that_can_never_work_is_refused(message: str, code: str) ->
         "FATAL: sorry, too many clients already",
         "could not translate host name to address: Temporary failure in name resolution",
         "connection timeout expired",
+        "connection failed: SSL error: unexpected eof while reading",
+        "connection failed: SSL SYSCALL error: EOF detected",
     ],
 )
 def test_a_server_that_is_away_is_waited_for(message: str) -> None:

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.sources.postgres import PostgresSettings
+from connectors.sources.postgres.checks.server import wire
 from connectors.sources.postgres.log.pgoutput import (
     UNCHANGED,
     Relation,
@@ -197,3 +199,24 @@ def test_a_wrong_selection_is_refused_with_an_example(text: str, code: str) -> N
     assert refused.value.code == code
     assert refused.value.advice
     assert "short" not in refused.value.message.replace("shorter", "")
+
+
+@pytest.mark.parametrize(
+    ("dsn", "encrypted", "codes"),
+    [
+        ("host=db.plant dbname=erp", False, ["not_encrypted"]),
+        ("host=db.plant dbname=erp", True, ["not_verified"]),
+        ("postgresql://u:p@db.plant/erp?sslmode=require", True, ["not_verified"]),
+        ("host=db.plant dbname=erp sslmode=verify-full", True, []),
+        ("host=localhost dbname=erp", False, []),
+        ("host=/run/postgresql dbname=erp", False, []),
+        ("dbname=erp", False, []),
+    ],
+)
+def test_a_connection_that_others_can_read_is_told(
+    dsn: str, codes: list[str], *, encrypted: bool
+) -> None:
+    settings = PostgresSettings("erp", "", "P1", dsn, "slot", "pub")
+    found = wire(settings, encrypted=encrypted)
+    assert [each.code for each in found] == codes
+    assert "u:p" not in str(found)

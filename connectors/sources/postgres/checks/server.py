@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.sources.postgres.checks.finding import Finding, error, warning
 from connectors.sources.postgres.names import quoted
+from streams.runtime.connection_string import parts_of
 
 if TYPE_CHECKING:
     from connectors.sources.postgres.database.catalog import Catalog
@@ -18,6 +19,9 @@ STANDBY_SINCE = 160_000
 CONNECTIONS = 4
 """Catalogue, log, figures, and the leader of a snapshot; its readers come on top."""
 SOON_DAYS = 30
+NEAR = ("localhost", "127.0.0.1", "::1")
+VERIFIED = ("verify-ca", "verify-full")
+_ENCRYPTED = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
 SHORT_TIMEOUT_MS = 10_000
 RESTART = "-- and restart the server"
 _STATE = """
@@ -66,6 +70,7 @@ def server(catalog: Catalog, settings: PostgresSettings) -> list[Finding]:
         text = f"The server's wal_level is {state['wal_level']}, not logical"
         sql = f"ALTER SYSTEM SET wal_level = 'logical'; {RESTART}"
         found.append(error("wal_level", "server", text, sql))
+    found += wire(settings, encrypted=bool(catalog.value(_ENCRYPTED)))
     return [*found, *_room(catalog, settings, state), *_habits(state)]
 
 
@@ -110,6 +115,32 @@ def _habits(state: dict[str, Any]) -> list[Finding]:
         )
         found.append(warning("encoding", "server", text))
     return found
+
+
+def wire(settings: PostgresSettings, *, encrypted: bool) -> list[Finding]:
+    """Check who may read along between server and source.
+
+    Args:
+        settings: The source's settings.
+        encrypted: The server sees the connection encrypted.
+    """
+    parts = parts_of(settings.dsn)
+    host, mode = str(parts.get("host", "")), str(parts.get("sslmode", "prefer"))
+    if not host or host.startswith("/") or host in NEAR:
+        return []
+    if not encrypted:
+        text = (
+            f"The connection to {host} is not encrypted: rows travel in the clear; allow TLS in "
+            "the server and give the connection string sslmode=verify-full and sslrootcert"
+        )
+        return [warning("not_encrypted", "server", text)]
+    if mode not in VERIFIED:
+        text = (
+            f"The connection to {host} is encrypted, but nobody checks whose server it is "
+            f"(sslmode={mode}); give the connection string sslmode=verify-full and sslrootcert"
+        )
+        return [warning("not_verified", "server", text)]
+    return []
 
 
 def connections(settings: PostgresSettings) -> int:

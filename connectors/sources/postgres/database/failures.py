@@ -44,6 +44,9 @@ _REFUSALS = (
     "channel binding",
 )
 """What a connection is told that will never work; a refusal carries no SQLSTATE."""
+_TLS = "SSL error:"
+_TLS_BROKEN = ("unexpected eof", "closed", "reset")
+"""What breaks a handshake and passes; anything else about TLS is between the two certificates."""
 _INVALID = ("invalid ", "missing ", "could not parse ", "weak sslmode", "unrecognized ")
 """How the client library begins what it says of a connection string that makes no sense."""
 _OPTION = "for connection option"
@@ -72,6 +75,14 @@ def refused_connection(where: str, message: str) -> LotgateError:
             code="source_dsn",
             kept=KEPT,
             advice="correct the connection string",
+        )
+    if _TLS in text and not any(sign in text for sign in _TLS_BROKEN):
+        return Misconfigured(
+            f"TLS with PostgreSQL at {where} cannot be agreed on: {text}",
+            code="source_refused",
+            kept=KEPT,
+            advice="see that the connection string's sslrootcert is the authority that signed the "
+            "server's certificate, and that both sides allow one version of TLS",
         )
     if any(sign in text for sign in _REFUSALS):
         return Misconfigured(
