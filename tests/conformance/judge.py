@@ -53,7 +53,7 @@ class Judge:
         recorded = (case.expected or {})[self.form.name]
         wanted = [self._wanted(each) for each in recorded]
         unread = _unread(recorded)
-        for topic in sorted({each.topic for each in (*wanted, *found)}):
+        for topic in sorted({*unread, *(each.topic for each in (*wanted, *found))}):
             theirs = [each for each in wanted if each.topic == topic]
             ours = [each for each in found if each.topic == topic]
             if topic in unread:

@@ -104,8 +104,10 @@ def stage(parts: Parts, oracle: Oracle) -> Iterator[Rig]:
 def play(parts: Parts, oracle: Oracle, forms: tuple[Form, ...], **settings: Any) -> Play:
     """Run all changes, each one transaction, and read what the sources wrote."""
     found = Play()
-    with stage(parts, oracle) as rig, ExitStack() as open_:
+    with stage(parts, oracle) as rig, ExitStack() as kept, ExitStack() as open_:
         rigs = {form.name: _rig_of(rig, form, parts) for form in forms}
+        for each in rigs.values():
+            kept.callback(drop_slot, each)
         sources = {
             form.name: open_.enter_context(
                 rigs[form.name].running(**{**_settings(form), **settings})
@@ -128,7 +130,6 @@ def play(parts: Parts, oracle: Oracle, forms: tuple[Form, ...], **settings: Any)
         open_.close()
         for form in forms:
             _collect(rigs[form.name], form, found)
-            drop_slot(rigs[form.name])
         if DEFAULT in forms:
             found.selected = list(problems(rig.dsn, before, found.log[DEFAULT.name]))
     return found
