@@ -86,6 +86,7 @@ SNAPSHOT: Final = (
 )
 PACED: Final = (
     Row("ours", "Lotgate"),
+    Row("ours_at_once", "Lotgate, no commit floor", settings={"commit_floor_ms": 0.0}, rounds=1),
     Row("dbz_quick", "Debezium, Avro, tuned for short waits (poll 10 ms)", QUICK),
 )
 LIMIT: Final = "limit"
