@@ -20,11 +20,13 @@ class Report:
 
     Attributes:
         compared: Cases and schemas that the oracle has a word on.
+        rows: Rows of the server that the records of the default form were compared with.
         alone: Cases without an expectation, checked by themselves.
     """
 
     compared: list[Verdict] = field(default_factory=list)
     alone: list[Verdict] = field(default_factory=list)
+    rows: int = 0
 
     @property
     def failed(self) -> list[Verdict]:
@@ -40,6 +42,8 @@ class Report:
         lines.append(
             f"without an expectation: {good} of {len(self.alone)} consistent in themselves"
         )
+        if self.rows:
+            lines.append(f"default form: compared with {self.rows} rows as the server selects them")
         passed = sum(not each.problems for each in self.compared)
         lines.append(f"{passed} passed, {len(self.failed)} failed")
         return lines
@@ -56,7 +60,7 @@ def run(parts: Parts, oracle: Oracle, forms: tuple[Form, ...] = (), **settings: 
     """
     forms = forms or (*oracle.forms, DEFAULT)
     found = play(parts, oracle, forms, **settings)
-    report = Report()
+    report = Report(rows=found.rows)
     for form in forms:
         judge = Judge(oracle, form, found.servers[form.name], found.clocks)
         events = found.events[form.name]
@@ -73,7 +77,7 @@ def run(parts: Parts, oracle: Oracle, forms: tuple[Form, ...] = (), **settings: 
             report.compared.append(verdict)
         report.compared += judge.schemas.values()
     if DEFAULT in forms:
-        report.alone.append(Verdict("tables as selected", DEFAULT.name, found.selected))
+        report.alone.append(Verdict("rows as selected", DEFAULT.name, found.selected))
     if found.alone:
         report.alone.append(Verdict("records of no case", "", found.alone))
     return report

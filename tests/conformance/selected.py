@@ -49,6 +49,8 @@ class Column(NamedTuple):
 
 
 Tables = dict[str, tuple[Column, ...]]
+Cells = list[tuple[str | None, str | None]]
+"""A row: each cell as text, and as a number where the server has a number for it."""
 
 
 def tables(dsn: str) -> Tables:
@@ -62,30 +64,34 @@ def tables(dsn: str) -> Tables:
     return {table: tuple(columns) for table, columns in found.items()}
 
 
-def problems(dsn: str, before: Tables, events: list[Event]) -> Iterator[str]:
-    """Where the rows that the records add up to are not the server's.
+def problems(dsn: str, before: Tables, events: list[Event]) -> tuple[list[str], int]:
+    """Where the rows that the records add up to are not the server's, and how many were looked at.
 
     Args:
         dsn: The database.
         before: Its tables before the changes; those of another shape now are left out.
         events: Records in the default form, each topic's in order.
     """
-    now = tables(dsn)
+    now, rows = tables(dsn), 0
+    found: list[str] = []
     with psycopg.connect(session_dsn(dsn)) as connection:
         for table, columns in now.items():
             topic = re.sub(r"[^A-Za-z0-9._-]", "_", table)
             ours = [event for event in events if event.topic == topic]
             if before.get(table, columns) == columns and (ours and ours[0].key is not None):
-                yield from _table(connection, table, columns, ours)
+                selected = list(_selected(connection, table, columns))
+                rows += len(selected)
+                found += _table(table, columns, selected, ours)
+    return found, rows
 
 
 def _table(
-    connection: psycopg.Connection[Any], table: str, columns: tuple[Column, ...], ours: list[Event]
+    table: str, columns: tuple[Column, ...], selected: list[Cells], ours: list[Event]
 ) -> Iterator[str]:
     rows, keys = _folded(ours), list(ours[0].key)
     names = {_legal(column.name): column for column in columns}
     wanted = {}
-    for cells in _selected(connection, table, columns):
+    for cells in selected:
         found = dict(zip((column.name for column in columns), cells, strict=True))
         parts = [found[names[key].name] for key in keys]
         wanted[tuple(str(text if number is None else number) for text, number in parts)] = found
@@ -137,7 +143,7 @@ def _legal(name: str) -> str:
 
 def _selected(
     connection: psycopg.Connection[Any], table: str, columns: tuple[Column, ...]
-) -> Iterator[list[tuple[str | None, str | None]]]:
+) -> Iterator[Cells]:
     """Each cell as the server's text, and as a number where that is another one."""
     schema, _, name = table.partition(".")
     quoted = ['"' + column.name.replace('"', '""') + '"' for column in columns]

@@ -60,6 +60,7 @@ class Play:
         clocks: Topic and column of values that a clock gives.
         marks: By transaction number the case; and where each case's log ended.
         alone: Records that belong to no case.
+        rows: How many rows of theirs were looked at.
         refused: By case what the server said to its statements.
         selected: Where the records of the default form do not add up to the server's tables.
     """
@@ -72,6 +73,7 @@ class Play:
     ends: list[tuple[int, str]] = field(default_factory=list)
     alone: list[str] = field(default_factory=list)
     selected: list[str] = field(default_factory=list)
+    rows: int = 0
     refused: dict[str, str] = field(default_factory=dict)
 
 
@@ -131,7 +133,8 @@ def play(parts: Parts, oracle: Oracle, forms: tuple[Form, ...], **settings: Any)
         for form in forms:
             _collect(rigs[form.name], form, found)
         if DEFAULT in forms:
-            found.selected = list(problems(rig.dsn, before, found.log[DEFAULT.name]))
+            log = found.log[DEFAULT.name]
+            found.selected, found.rows = problems(rig.dsn, before, log)
     return found
 
 
