@@ -28,8 +28,8 @@ class BatchLimits:
     rows: int = 20_000
     bytes: int = 16 * 1024 * 1024
     seconds: float = 0.5
-    snapshot_rows: int = 50_000
-    snapshot_bytes: int = 256 * 1024 * 1024
+    snapshot_rows: int = 20_000
+    snapshot_bytes: int = 16 * 1024 * 1024
     snapshot_seconds: float = 40.0
 
 
