@@ -7,6 +7,7 @@ and for each the encoded rows. It ends when its parent does, by the end of its i
 
 from __future__ import annotations
 
+import gc
 import marshal
 import pickle
 import struct
@@ -150,6 +151,8 @@ def serve(source: IO[bytes], sink: IO[bytes]) -> None:
         source: Where orders come from.
         sink: Where answers go.
     """
+    # Rows refer to nothing that refers to them: looking for such circles only takes time.
+    gc.disable()
     setup: Setup = pickle.loads(_take(source) or b"")  # noqa: S301 - our own parent wrote it
     settings = setup.settings
     label, point, started_ms = setup.run
