@@ -83,7 +83,7 @@ class SourceConfig:
     tables: tuple[str, ...] = ()
     selection: Selection = field(default_factory=Selection)
     snapshot: Literal["initial", "no_data"] = "initial"
-    snapshot_workers: int = 2
+    snapshot_workers: int = 1
     snapshot_rows: int = 4_000
     process_rows: int = 100_000
     window_rows: int = 4_096

@@ -39,7 +39,9 @@ def rig(database: Addresses) -> Iterator[Rig]:
 
 def lives(rig: Rig, kind: type[PostgresSource] | None = None, **more: Any) -> Lives:
     """A source in small bites."""
-    settings = rig.config(snapshot_rows=700, window_rows=250, idle_store_s=0.2, **more).postgres("")
+    settings = rig.config(
+        snapshot_workers=3, snapshot_rows=700, window_rows=250, idle_store_s=0.2, **more
+    ).postgres("")
     return Lives(settings) if kind is None else Lives(settings, kind)
 
 

@@ -28,7 +28,8 @@ class PostgresSettings:
         tables: `schema.table` that must be published; empty accepts whatever is.
         selection: Keys that replace a table's own, and the field policy.
         snapshot: `initial` reads the tables first; `no_data` starts at the slot's first position.
-        snapshot_workers: Connections that read a table's ranges in an initial snapshot.
+        snapshot_workers: Connections that read a table's ranges in an initial snapshot; more than one
+            is worth its memory where more than two cores are free.
         snapshot_rows: Most rows of a range.
         process_rows: Rows from which on a table is read by processes of their own, one
             per connection; fewer are read before such a process has started.
@@ -54,7 +55,7 @@ class PostgresSettings:
     tables: tuple[str, ...] = ()
     selection: Selection = field(default_factory=Selection)
     snapshot: SnapshotMode = "initial"
-    snapshot_workers: int = 2
+    snapshot_workers: int = 1
     snapshot_rows: int = 4_000
     process_rows: int = 100_000
     window_rows: int = 4_096
