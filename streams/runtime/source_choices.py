@@ -16,7 +16,7 @@ class SourceChoices(BaseModel):
         "initial", description="initial reads the tables first; no_data starts with the log."
     )
     source_snapshot_workers: int = Field(
-        2, ge=1, le=16, description="Connections that read a table's ranges in a snapshot."
+        1, ge=1, le=16, description="Connections that read a table's ranges in a snapshot."
     )
     source_slot_failover: bool = Field(
         default=False, description="Give standbys a copy of the slot (PostgreSQL 17 and later)."

@@ -28,8 +28,8 @@ class PostgresSettings:
         tables: `schema.table` that must be published; empty accepts whatever is.
         selection: Keys that replace a table's own, and the field policy.
         snapshot: `initial` reads the tables first; `no_data` starts at the slot's first position.
-        snapshot_workers: Connections that read a table's ranges in an initial snapshot; more than one
-            is worth its memory where more than two cores are free.
+        snapshot_workers: Connections that read a table's ranges in an initial snapshot; more than
+            one is worth its memory where more than two cores are free.
         snapshot_rows: Most rows of a range.
         process_rows: Rows from which on a table is read by processes of their own, one
             per connection; fewer are read before such a process has started.

@@ -13,6 +13,7 @@ import pickle
 import struct
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from connectors.base import TableShape
     from connectors.sources.postgres.log.pgoutput import Relation
     from connectors.sources.postgres.settings import PostgresSettings
+    from connectors.sources.postgres.shape.tables import Table
 
 _FORM = 2
 """The form of `marshal` that looks for no repeated values, which takes longer than sending them."""
@@ -160,17 +162,17 @@ def serve(source: IO[bytes], sink: IO[bytes]) -> None:
     origin = Origin(*setup.origin, {})
     maker = BulkMaker(RowMaker(settings, origin, run, setup.now_us))
     frames, session = _Frames(), None
-    tables = None
+    tables: list[Table] = []
     while (order := _take(source)) is not None:
         number, query, first = marshal.loads(order)  # noqa: S302 - our own parent wrote it
         try:
             if session is None:
                 session = Session(settings.dsn)
                 session.begin(setup.exported)
-                learnt = Tables(settings, Catalog(settings.dsn), frames)
-                tables = []
-                for relation, frames.frames in setup.tables:
-                    tables.append(learnt.learn(relation))
+                with closing(Catalog(settings.dsn)) as catalog:
+                    learnt = Tables(settings, catalog, frames)
+                    for relation, frames.frames in setup.tables:
+                        tables.append(learnt.learn(relation))
             rows = session.copied(query, binary=True)
             piece = Piece(odd=[])
             ends = [rows[0], rows[-1]][: len(rows)]
