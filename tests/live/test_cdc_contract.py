@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from connectors.cdc.shapes import shapes
 from connectors.runner.contract.history import Version
 from streams.operator.answers.decoding import shown
 from tests.live.test_cdc_support import Rig, drop_rig, make_rig, until
@@ -16,6 +19,7 @@ from tests.live.test_cdc_support import Rig, drop_rig, make_rig, until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from click.testing import Result
     from localstack import Addresses, Stack
 
 pytestmark = pytest.mark.urs("M4.5", "M5.6")
@@ -133,12 +137,29 @@ def test_a_refused_schema_parks_its_table_and_no_other(rig: Rig, change: str) ->
         assert len(_items(rig)) == 1
         assert _told(rig)[-1]["status"] == "parked"
         assert _told(rig)[-1]["reason"]
+        seen = _shapes(rig)
+        assert seen.exit_code == 4, seen.output
+        assert "public.item  version 2: the type of" in seen.output
+        assert re.search("public.item waits since .*\n  [89] records", seen.output), seen.output
         _permit(rig)
         until(lambda: _told(rig)[-1]["status"] == "resumed", "the table to flow")
         rig.sql("insert into item(id, n) values (5, 5)")
         until(lambda: running.health.rows >= 10, "the row after")
         assert running.health.detail == ""
+    assert _shapes(rig).exit_code == 0
     _same_as_never_parked(rig)
+
+
+def _shapes(rig: Rig) -> Result:
+    """What an operator sees."""
+    environment = {
+        "LOTGATE_BOOTSTRAP": rig.bootstrap,
+        "LOTGATE_REGISTRY_URL": rig.registry_url,
+        "LOTGATE_PREFIX": rig.name,
+        "LOTGATE_SOURCE_DSN": rig.dsn,
+        "LOTGATE_SOURCE_SITE": "P1",
+    }
+    return CliRunner().invoke(shapes, ["erp-cdc", "--table", "public.item"], env=environment)
 
 
 def _same_as_never_parked(rig: Rig) -> None:
