@@ -29,6 +29,10 @@ class Pieces:
         settings: The source's settings.
         base: What every position holds.
         maker: Makes the run's records.
+
+    Attributes:
+        shared: Processes encode some of the rows, so that a block's numbers were fixed before it
+            was read; else all rows of the run are numbered without a hole.
     """
 
     def __init__(
@@ -39,6 +43,8 @@ class Pieces:
         self._maker = maker
         self._bulk = BulkMaker(maker)
         self._run = maker.run
+        self._number = 0
+        self.shared = False
 
     def of(self, block: Block, *, first: bool) -> Iterator[Change]:
         """One block as pieces that fit into a transaction record each."""
@@ -46,6 +52,9 @@ class Pieces:
         while run.tables and run.tables[0] is not cursor:
             run.tables.pop(0)  # it had no rows
         marks = Marks(block, first=first, opened=cursor.rows > 0)
+        if not self.shared:
+            block.number = self._number
+            self._number += block.count
         piece = Piece()
         if block.encoded is not None:
             self._taken(block, block.encoded, marks, piece)

@@ -122,6 +122,7 @@ class InitialSnapshot:
         ]
         if not large:
             return
+        self._pieces.shared = True
         for place, each in enumerate(large):
             each.place = place
         run = self._run
