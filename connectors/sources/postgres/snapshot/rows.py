@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connectors.base import Change, DeadRow, Position, RawRecord
 from connectors.sources.encoding.transactions import TransactionHead, chunk_body
+from connectors.sources.postgres.log.readable import readable_cells
 from connectors.sources.postgres.log.transaction import dead_row
 from connectors.sources.postgres.shape.envelope import SourceBlock, SourceFacts, clock_part
 from connectors.sources.postgres.shape.rows import Place, RowWriter
@@ -133,9 +134,9 @@ class RowMaker:
             carried = self._writer.read(table, Place(number, event_id, source, self.clock), cells)
         except Poison as error:
             raw = b"\t".join(b"\\N" if cell is None else cell for cell in shown)
-            piece.dead.append(
-                dead_row(error, self.prefix + own_id, table.name, run.point, raw, table.shape)
-            )
+            own = self.prefix + own_id
+            dead = dead_row(error, own, table.name, run.point, raw, table.shape)
+            piece.dead.append(replace(dead, row=readable_cells(table, shown)))
             return None
         change = carried.change if self._settings.translator else b""
         return Made(carried.records[0], change, own_id)
