@@ -9,6 +9,7 @@ import pytest
 
 from tests.conformance.oracle import AVRO, DEFAULT, Case, Oracle
 from tests.conformance.stage import Parts, play
+from tests.live.test_cdc_support import PUBLICATION, drop_rig, make_rig, until
 
 if TYPE_CHECKING:
     from localstack import Addresses
@@ -153,3 +154,36 @@ def test_a_partitioned_tables_rows_are_read_once(
 
     assert topics(ours["snapshot"]) == ["public.parted_eu"]
     assert topics(theirs["snapshot"]) == ["public.parted", "public.parted_eu"]
+
+
+def test_a_partitioned_table_published_as_one_has_one_topic(
+    database: Addresses, broker: str, registry: str
+) -> None:
+    rig = make_rig(
+        database.admin_dsn,
+        broker,
+        registry,
+        "create table parted (id int, region text, primary key (id, region)) "
+        "partition by list (region)",
+        "create table parted_eu partition of parted for values in ('eu')",
+        "create table parted_us partition of parted for values in ('us')",
+        "insert into parted values (1, 'eu'), (2, 'us')",
+        f"create publication {PUBLICATION} for table parted "
+        "with (publish_via_partition_root = true)",
+    )
+    try:
+        with rig.running(raw_partitions=1) as running:
+            until(lambda: running.failure or running.health.state == "reading", "the snapshot")
+            rig.sql("update parted set region = 'us' where id = 1")
+            until(lambda: running.failure or len(rig.table("parted")) >= 5, "the move")
+            assert running.failure is None
+        found = [(rig.decoded(each.key), rig.decoded(each.value)) for each in rig.table("parted")]
+        assert sorted((key["id"], value["op"]) for key, value in found[:2]) == [(1, "r"), (2, "r")]
+        assert [(key, value and value["op"]) for key, value in found[2:]] == [
+            ({"id": 1, "region": "eu"}, "d"),
+            ({"id": 1, "region": "eu"}, None),
+            ({"id": 1, "region": "us"}, "c"),
+        ]
+        assert rig.table("parted_eu") == rig.table("parted_us") == []
+    finally:
+        drop_rig(rig, database.admin_dsn)

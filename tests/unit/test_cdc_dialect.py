@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.sources.encoding.primitives import whole_number
 from connectors.sources.postgres.form import RecordForm
 from connectors.sources.postgres.shape.dialect import iso, lossy, magic
 from connectors.sources.postgres.shape.dialect.defaults import NO_DEFAULT, schema_default
 from connectors.sources.postgres.shape.temporal import NoWireForm
 from connectors.sources.postgres.shape.types import TypeFacts, wire_type
-from connectors.sources.postgres.shape.values import Label, whole_number
+from connectors.sources.postgres.shape.wire import Label
 
 if TYPE_CHECKING:
     from connectors.sources.postgres.shape.wire import WireType

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+_MOST_DIGITS = 4000
+_SHIFT = int("1" + "0" * _MOST_DIGITS)
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
 
@@ -105,3 +107,12 @@ def unscaled(value: int) -> bytes:
 def array(items: list[bytes]) -> bytes:
     """Encode an array, or the entries of a map, in one block."""
     return long(len(items)) + b"".join(items) + NULL if items else NULL
+
+
+def whole_number(digits: bytes) -> int:
+    """A number of any length; the server's may have more digits than Python reads at once."""
+    if len(digits) <= _MOST_DIGITS:
+        return int(digits)
+    head, tail = digits[:-_MOST_DIGITS], digits[-_MOST_DIGITS:]
+    low = int(tail)
+    return whole_number(head) * _SHIFT + (-low if digits.startswith(b"-") else low)

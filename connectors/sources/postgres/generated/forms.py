@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from connectors.sources.encoding import primitives as avro
 from connectors.sources.postgres.binary import scalars
 from connectors.sources.postgres.generated import direct
-from connectors.sources.postgres.shape import values
+from connectors.sources.postgres.shape import values, wire
 from connectors.sources.postgres.shape.dialect import magic
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def form_of(column: Column, oid: int, render: Render) -> Form:
     made = _made(column, oid)
     if made is not None:
         return made
-    if isinstance(encode, values.Label) and render is scalars.plain:
+    if isinstance(encode, wire.Label) and render is scalars.plain:
         return Form(
             ("{d} = m[{s}:{e}]", "if {d} not in labels{i}: raise Unusual", _HEAD),
             names={"labels{i}": encode.known},

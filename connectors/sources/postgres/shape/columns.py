@@ -15,12 +15,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from connectors.sources.postgres.form import RecordForm
-    from connectors.sources.postgres.shape.values import Encode, Label
-    from connectors.sources.postgres.shape.wire import WireType
+    from connectors.sources.postgres.shape.values import Encode
+    from connectors.sources.postgres.shape.wire import Label, WireType
 
 
 COLUMN = "column"
 """Attribute of a field: the column's own name, for forms that can write it."""
+
+
+@dataclass(slots=True)
+class Row:
+    """A row, encoded.
+
+    Attributes:
+        value: Avro body of the raw topic's `Value`.
+        cells: Map entries of the transaction record, one per column that has a value there.
+        absent: Columns whose unchanged large value the log does not repeat.
+        texts: The text of values that have no form on the raw topic, by column.
+    """
+
+    value: bytes
+    cells: list[bytes]
+    absent: list[str]
+    texts: dict[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)

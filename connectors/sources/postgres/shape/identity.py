@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 from streams.model.ids import NAMESPACE, escaped
+
+if TYPE_CHECKING:
+    from connectors.sources.postgres.log.pgoutput import Relation
+    from connectors.sources.postgres.shape.plan import TableFacts
 
 _NAMESPACE = NAMESPACE.bytes
 
@@ -63,3 +68,23 @@ def mark_event(system_id: str, source: str, commit_lsn: int, mark: str) -> str:
         mark: What the record says.
     """
     return f"pg:{system_id}:{source}:{commit_lsn:X}:{mark}"
+
+
+def key_columns(relation: Relation, facts: TableFacts, *, mirror: bool) -> frozenset[str]:
+    """The columns that identify a row in every change of it.
+
+    With an index as replica identity the log's old image has only the index's columns, so those
+    are the key; the primary key would be unknown in a delete.
+
+    Args:
+        relation: The table.
+        facts: What the catalogue adds.
+        mirror: Do as Debezium, which keys by the primary key there.
+    """
+    if facts.override:
+        return frozenset(facts.override)
+    flagged = frozenset(column.name for column in relation.columns if column.flagged)
+    if relation.identity == "f" or (relation.identity == "i" and mirror) or not flagged:
+        published = frozenset(column.name for column in relation.columns)
+        return facts.primary_key if facts.primary_key <= published else frozenset()
+    return flagged

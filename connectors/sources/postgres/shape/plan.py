@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from connectors.sources.encoding import primitives as avro
 from connectors.sources.postgres.log.pgoutput import UNCHANGED
 from connectors.sources.postgres.shape import envelope
-from connectors.sources.postgres.shape.columns import Column, member, named_once, planned
+from connectors.sources.postgres.shape.columns import Column, Row, member, named_once, planned
 from connectors.sources.postgres.shape.dialect.defaults import schema_default
+from connectors.sources.postgres.shape.identity import key_columns
 from connectors.sources.postgres.shape.temporal import NoWireForm
 from connectors.sources.postgres.shape.types import DEFAULT_FORM, TypeFacts, wire_type
 from streams.errors import Misconfigured, Poison
@@ -45,23 +46,6 @@ class TableFacts:
     override: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Row:
-    """A row, encoded.
-
-    Attributes:
-        value: Avro body of the raw topic's `Value`.
-        cells: Map entries of the transaction record, one per column that has a value there.
-        absent: Columns whose unchanged large value the log does not repeat.
-        texts: The text of values that have no form on the raw topic, by column.
-    """
-
-    value: bytes
-    cells: list[bytes]
-    absent: list[str]
-    texts: dict[str, bytes]
-
-
 class TablePlan:
     """How one table's rows are encoded.
 
@@ -91,7 +75,7 @@ class TablePlan:
         self.topic = topic
         self.mirror = mirror
         self._named = form.value_format == "json"
-        keys = _key_columns(relation, facts, mirror=mirror)
+        keys = key_columns(relation, facts, mirror=mirror)
         # Outside mirror mode all but the key may be null, so that adding or dropping a column
         # is always a compatible change of the schema.
         required = keys | facts.not_null if mirror else keys
@@ -258,18 +242,3 @@ class TablePlan:
                     code="name_collision",
                     advice="publish only one of them: ALTER PUBLICATION … SET TABLE … (columns)",
                 )
-
-
-def _key_columns(relation: Relation, facts: TableFacts, *, mirror: bool) -> frozenset[str]:
-    """The columns that identify a row in every change of it.
-
-    With an index as replica identity the log's old image has only the index's columns, so those
-    are the key; the primary key would be unknown in a delete.
-    """
-    if facts.override:
-        return frozenset(facts.override)
-    flagged = frozenset(column.name for column in relation.columns if column.flagged)
-    if relation.identity == "f" or (relation.identity == "i" and mirror) or not flagged:
-        published = frozenset(column.name for column in relation.columns)
-        return facts.primary_key if facts.primary_key <= published else frozenset()
-    return flagged

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from connectors.base import EVERYWHERE, RawRecord
 from connectors.sources.encoding import primitives as avro
+from connectors.sources.encoding.blocks import Blocks
 from connectors.sources.encoding.transactions import change_body
 from connectors.sources.postgres.log.pgoutput import UNCHANGED
 from connectors.sources.postgres.shape.identity import event_uuid
@@ -14,8 +15,11 @@ from streams.errors import Poison
 
 if TYPE_CHECKING:
     from connectors.sources.postgres.log.pgoutput import Cells
-    from connectors.sources.postgres.shape.plan import Row, TablePlan
+    from connectors.sources.postgres.shape.columns import Row
+    from connectors.sources.postgres.shape.plan import TablePlan
     from connectors.sources.postgres.shape.tables import Table
+
+__all__ = ["Blocks", "Carried", "Place", "RowWriter"]
 
 OP_CREATE, OP_UPDATE, OP_DELETE = avro.string("c"), avro.string("u"), avro.string("d")
 OP_TRUNCATE, OP_READ = avro.string("t"), avro.string("r")
@@ -186,42 +190,6 @@ class RowWriter:
             advice="raise the topic's max.message.bytes and this source's limit, or publish the "
             "table without its large columns",
         )
-
-
-class Blocks:
-    """Counts a transaction's events and encodes each one's `transaction` block.
-
-    Args:
-        transaction: The transaction's id, encoded; empty where events do not name it.
-        total: Events before.
-        tables: Events before, per table.
-    """
-
-    __slots__ = ("_transaction", "current", "tables", "total")
-
-    def __init__(self, transaction: bytes, total: int, tables: dict[str, int]) -> None:
-        self._transaction = transaction
-        self.current = ""
-        self.total = total
-        self.tables = tables
-
-    @property
-    def opening(self) -> bytes:
-        """Each event's block up to its counts; null where events do not name the transaction."""
-        return avro.SOME + self._transaction if self._transaction else avro.NULL
-
-    def of(self, table: str) -> Blocks:
-        """Count the next events for a table."""
-        self.current = table
-        return self
-
-    def next(self) -> bytes:
-        """The block of the next event."""
-        self.total += 1
-        count = self.tables[self.current] = self.tables.get(self.current, 0) + 1
-        if not self._transaction:
-            return avro.NULL
-        return b"\x02%b%b%b" % (self._transaction, avro.long(self.total), avro.long(count))
 
 
 def _old_image(table: Table, mark: int, old: Cells | None) -> tuple[Row | None, list[bytes] | None]:

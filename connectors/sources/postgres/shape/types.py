@@ -16,6 +16,9 @@ from connectors.sources.postgres.shape.wire import (
     CELL_BYTES,
     CELL_LONG,
     CELL_STRING,
+    FREE_DECIMAL,
+    POINT,
+    Label,
     WireType,
     decimal_type,
     named,
@@ -62,37 +65,6 @@ class TypeFacts:
 
 
 _STRING = WireType("string", values.text, CELL_STRING)
-_FREE_DECIMAL = WireType(
-    {
-        "type": "record",
-        "name": "VariableScaleDecimal",
-        "namespace": "io.debezium.data",
-        "fields": [{"name": "scale", "type": "int"}, {"name": "value", "type": "bytes"}],
-        "connect.doc": "Variable scaled decimal",
-        "connect.version": 1,
-        "connect.name": "io.debezium.data.VariableScaleDecimal",
-    },
-    values.free_decimal,
-    zero=b"\x00\x02\x00",
-)
-_POINT = WireType(
-    {
-        "type": "record",
-        "name": "Point",
-        "namespace": "io.debezium.data.geometry",
-        "fields": [
-            {"name": "x", "type": "double"},
-            {"name": "y", "type": "double"},
-            {"name": "wkb", "type": ["null", "bytes"], "default": None},
-            {"name": "srid", "type": ["null", "int"], "default": None},
-        ],
-        "connect.doc": "Geometry (POINT)",
-        "connect.version": 1,
-        "connect.name": "io.debezium.data.geometry.Point",
-    },
-    values.point,
-    zero=bytes(18),
-)
 _DATA = "io.debezium.data"
 _CLOCK = "io.debezium.time"
 
@@ -107,7 +79,7 @@ _FIXED: dict[int, WireType] = {
     26: WireType("long", values.long, CELL_LONG),
     114: WireType(named("string", f"{_DATA}.Json"), values.text, CELL_STRING),
     142: WireType(named("string", f"{_DATA}.Xml"), values.text, CELL_STRING),
-    600: _POINT,
+    600: POINT,
     700: WireType("float", values.float32, zero=bytes(4)),
     701: WireType("double", values.float64, zero=bytes(8)),
     MONEY: decimal_type(MONEY_PRECISION, 2, values.money, declared=False),
@@ -122,11 +94,11 @@ _FIXED: dict[int, WireType] = {
 
 def _numeric(typmod: int) -> WireType:
     if typmod < 0:
-        return _FREE_DECIMAL
+        return FREE_DECIMAL
     packed = typmod - 4
     precision, scale = packed >> 16 & 0xFFFF, ((packed & 0x7FF) ^ 0x400) - 0x400
     if not 0 <= scale <= precision:
-        return _FREE_DECIMAL  # Avro's decimal has no such scale
+        return FREE_DECIMAL  # Avro's decimal has no such scale
     return decimal_type(precision, scale, values.decimal(scale))
 
 
@@ -228,7 +200,7 @@ def _made(
 
 def _enum(facts: TypeFacts) -> WireType:
     parameters = {"connect.parameters": {"allowed": ",".join(facts.labels)}}
-    label = values.Label(facts.labels)
+    label = Label(facts.labels)
     schema = named("string", f"{_DATA}.Enum", **parameters)
     return WireType(schema, label, CELL_STRING, labels=(label,))
 

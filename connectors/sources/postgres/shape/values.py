@@ -6,7 +6,7 @@ Each function takes the text as the server sent it and returns the Avro body of 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from connectors.sources.encoding import primitives as avro
@@ -16,8 +16,6 @@ from connectors.sources.postgres.shape.temporal import NoWireForm
 Encode = Callable[[bytes], bytes]
 """From a value's text form to its Avro body."""
 
-_MOST_DIGITS = 4000
-_SHIFT = int("1" + "0" * _MOST_DIGITS)
 LARGEST_SCALE = 1000
 """The most digits behind the point that a numeric can declare."""
 NOT_FINITE = frozenset({b"NaN", b"Infinity", b"-Infinity"})
@@ -34,29 +32,6 @@ def text(value: bytes) -> bytes:
     if not value.isascii():
         str(value, "utf-8")
     return avro.raw(value)
-
-
-class Label:
-    """An enum's label; notices one that the schema does not list.
-
-    The log says nothing when an enum gets another label: its first row does.
-
-    Args:
-        labels: The labels that the schema lists.
-    """
-
-    __slots__ = ("known", "missed")
-
-    def __init__(self, labels: Iterable[str]) -> None:
-        self.known = {label.encode() for label in labels}
-        self.missed = False
-
-    def __call__(self, value: bytes) -> bytes:
-        """Pass a label through."""
-        if value not in self.known:
-            self.known.add(value)
-            self.missed = True
-        return text(value)
 
 
 def integer(value: bytes) -> bytes:
@@ -113,7 +88,7 @@ class Scaled:
         whole, _, fraction = value.partition(b".")
         if len(fraction) > self.scale:
             raise NoWireForm(value)
-        return avro.unscaled(whole_number(whole + fraction.ljust(self.scale, b"0")))
+        return avro.unscaled(avro.whole_number(whole + fraction.ljust(self.scale, b"0")))
 
 
 def decimal(scale: int) -> Encode:
@@ -126,16 +101,7 @@ def free_decimal(value: bytes) -> bytes:
     if value in NOT_FINITE:
         raise NoWireForm(value)
     whole, _, fraction = value.partition(b".")
-    return avro.long(len(fraction)) + avro.unscaled(whole_number(whole + fraction))
-
-
-def whole_number(digits: bytes) -> int:
-    """A number of any length; the server's may have more digits than Python reads at once."""
-    if len(digits) <= _MOST_DIGITS:
-        return int(digits)
-    head, tail = digits[:-_MOST_DIGITS], digits[-_MOST_DIGITS:]
-    low = int(tail)
-    return whole_number(head) * _SHIFT + (-low if digits.startswith(b"-") else low)
+    return avro.long(len(fraction)) + avro.unscaled(avro.whole_number(whole + fraction))
 
 
 def money(value: bytes) -> bytes:
@@ -215,9 +181,7 @@ def bit(value: bytes) -> bytes:
 
 def bits(value: bytes) -> bytes:
     """A bit string, least significant byte first."""
-    if not value:
-        return avro.NULL
-    return avro.raw(int(value, 2).to_bytes((len(value) + 7) // 8, "little"))
+    return avro.raw(int(value or b"0", 2).to_bytes((len(value) + 7) // 8, "little"))
 
 
 def point(value: bytes) -> bytes:
