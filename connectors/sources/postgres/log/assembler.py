@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.base import Change, Position
 from connectors.sources.encoding import primitives as avro
-from connectors.sources.encoding.transactions import TransactionHead, chunk_body
+from connectors.sources.encoding.transactions import chunk_body
 from connectors.sources.postgres.beside.session import Beside
 from connectors.sources.postgres.log import frames, pgoutput
 from connectors.sources.postgres.log.carrying import Carrying
-from connectors.sources.postgres.log.transaction import OpenTransaction, Origin
+from connectors.sources.postgres.log.transaction import OpenTransaction, Origin, head_of
 from connectors.sources.postgres.shape.envelope import clock_part
 from connectors.sources.postgres.shape.rows import Blocks
 from streams.errors import Misconfigured
@@ -154,29 +154,13 @@ class Assembler:
     def _begin(self, begin: pgoutput.Begin, now_us: int) -> None:
         named = self._settings.names_transactions
         name = avro.raw(b"%d:%d" % (begin.xid, begin.commit_lsn)) if named else b""
-        head = self._head(begin, now_us) if self._settings.translator else None
+        head = head_of(self._settings, self.origin, begin, now_us)
         opened = OpenTransaction(begin, Blocks(name, 0, {}), head, clock_part(now_us * 1000))
         middle, self._middle = self._middle, None
         if middle is not None and middle["commit"] == begin.commit_lsn:
             opened.skip, opened.chunk = middle["ordinal"], middle["chunk"]
             opened.blocks = Blocks(name, middle["events"], dict(middle["tables"]))
         self._open = opened
-
-    def _head(self, begin: pgoutput.Begin, now_us: int) -> TransactionHead:
-        settings, origin = self._settings, self.origin
-        return TransactionHead(
-            source=settings.source,
-            translator=settings.translator,
-            site=settings.site,
-            database=origin.database,
-            system_id=origin.system_id,
-            tx_id=begin.xid,
-            commit_lsn=begin.commit_lsn,
-            committed_us=begin.committed_us,
-            ingested_us=now_us,
-            snapshot=False,
-            connector_version=settings.version,
-        )
 
     def _truncate(self, current: OpenTransaction, lsn: int, oid: int) -> None:
         if current.ordinal >= current.skip:
@@ -221,23 +205,11 @@ class Assembler:
 
     def _cut(self, current: OpenTransaction, carried: Carried | None = None) -> None:
         """Finish a chunk in front of the row at hand, whose events may have been counted."""
-        tables, events = dict(current.blocks.tables), 0
+        events = 0
         if carried is not None:
             events = sum(1 for record in carried.records if record.value is not None)
-            tables[current.blocks.current] -= events
-        position = Position(
-            {
-                **self.origin.base,
-                "lsn": self.boundary,
-                "middle": {
-                    "commit": current.begin.commit_lsn,
-                    "ordinal": current.ordinal,
-                    "chunk": current.chunk + 1,
-                    "events": current.blocks.total - events,
-                    "tables": tables,
-                },
-            }
-        )
+        middle = current.middle(without=events)
+        position = Position({**self.origin.base, "lsn": self.boundary, "middle": middle})
         self._finish(current, position, last=False)
 
     def _commit(self, commit: pgoutput.Commit) -> None:

@@ -7,15 +7,16 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from connectors.base import DeadRow, RawRecord
+from connectors.sources.encoding.transactions import TransactionHead
 from connectors.sources.postgres.log.frames import lsn_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from connectors.base import TableShape
-    from connectors.sources.encoding.transactions import TransactionHead
     from connectors.sources.postgres.generated.encoder import Span
     from connectors.sources.postgres.log.pgoutput import Begin
+    from connectors.sources.postgres.settings import PostgresSettings
     from connectors.sources.postgres.shape.envelope import SourceBlock
     from connectors.sources.postgres.shape.rows import Blocks
     from streams.errors import Poison
@@ -59,6 +60,23 @@ class OpenTransaction:
     size: int = 0
     rows: int = 0
 
+    def middle(self, without: int) -> dict[str, Any]:
+        """Where to go on in front of the row at hand, as a position keeps it.
+
+        Args:
+            without: Events of the row at hand that were counted already.
+        """
+        tables = dict(self.blocks.tables)
+        if without:
+            tables[self.blocks.current] -= without
+        return {
+            "commit": self.begin.commit_lsn,
+            "ordinal": self.ordinal,
+            "chunk": self.chunk + 1,
+            "events": self.blocks.total - without,
+            "tables": tables,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -73,6 +91,27 @@ class Origin:
     system_id: str
     database: str
     base: Mapping[str, Any]
+
+
+def head_of(
+    settings: PostgresSettings, origin: Origin, begin: Begin, now_us: int
+) -> TransactionHead | None:
+    """What a transaction's records for the translator share; None without a translator."""
+    if not settings.translator:
+        return None
+    return TransactionHead(
+        source=settings.source,
+        translator=settings.translator,
+        site=settings.site,
+        database=origin.database,
+        system_id=origin.system_id,
+        tx_id=begin.xid,
+        commit_lsn=begin.commit_lsn,
+        committed_us=begin.committed_us,
+        ingested_us=now_us,
+        snapshot=False,
+        connector_version=settings.version,
+    )
 
 
 def dead_row(
