@@ -203,7 +203,6 @@ class TableTopics(Protocol):
         """
         ...
 
-
     def told(self, topic: str) -> Iterator[tuple[bytes, bool]]:
         """Read what a raw topic says of its keys.
 

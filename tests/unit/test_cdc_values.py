@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from connectors.sources.encoding import primitives as avro
 from connectors.sources.postgres.shape import temporal, values
 from connectors.sources.postgres.shape.temporal import NoWireForm
-from connectors.sources.postgres.shape.types import TypeFacts, WireType, wire_type
+from connectors.sources.postgres.shape.types import TypeFacts, wire_type
+from connectors.sources.postgres.shape.wire import WireType
 
 pytestmark = pytest.mark.urs("M2.4", "M5.6")
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from streams.contracts.wire.frames import BAD_VALUE, FRAME_BYTES, judged, too_large, wrong_end
 from streams.contracts.wire.reading.skipping import Skipping
-from streams.contracts.wire.reading.strict import Reader, members, twin_of
+from streams.contracts.wire.reading.strict import Reader, members
+from streams.contracts.wire.reading.twins import twin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import fields
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from streams.contracts.wire.decimals import decimal_of
 from streams.contracts.wire.reading.skipping import bad
+from streams.contracts.wire.reading.twins import twin_of
 from streams.contracts.wire.source import Source
 from streams.contracts.wire.varints import (
     instant_in,
@@ -230,22 +230,3 @@ class Reader:
 def members(node: Node) -> list[tuple[str, Node]]:
     """A record's fields with their parts, in the order of the bytes."""
     return list(zip(node.names, node.parts, strict=True))
-
-
-def twin_of(python: type) -> type | None:
-    """A plain class with the slots of a frozen dataclass, whose objects can become that class.
-
-    A frozen dataclass sets each field by a call, which is a third of the cost of decoding. An
-    object filled as its twin and then given the right class is the same object, made faster. None
-    for classes that check or compute something when they are made, or are laid out otherwise.
-    """
-    names = [field.name for field in fields(python)]
-    plain = python.__bases__ == (object,) and not hasattr(python, "__post_init__")
-    if not plain or list(getattr(python, "__slots__", ())) != names:
-        return None
-    twin = type("Twin", (), {"__slots__": tuple(names)})
-    try:
-        twin().__class__ = python
-    except TypeError:
-        return None
-    return twin
