@@ -48,6 +48,7 @@ def chosen(settings: SourceSettings, system: str, translator: str, partition: in
         compat=settings.source_compat,
         form=_form(settings),
         version=version("lotgate"),
+        commit_floor_ms=settings.source_commit_floor_ms,
         idle_store_s=settings.source_idle_store_s,
         slot_failover=settings.source_slot_failover,
         slot_wait_s=settings.source_slot_wait_s,

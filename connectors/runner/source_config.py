@@ -59,8 +59,8 @@ class SourceConfig:
         form: Which records are written beside the rows', and how values travel.
         version: Version of the connector, as it stands in every record.
         chunk_bytes: Most bytes of a transaction record before it is split.
-        commit_floor_ms: Least time between two commits while little is at hand; 0 commits whenever
-            nothing more is.
+        commit_floor_ms: Least time between two commits while changes come faster than commits; 0
+            commits whenever nothing more is at hand.
         idle_store_s: While nothing changes: least time between two stored positions.
         check_s: Time between two checks of slot and publication.
         slot_failover: Standbys are given a copy of the slot, from PostgreSQL 17 on.

@@ -30,8 +30,11 @@ class SourceChoices(BaseModel):
     source_idle_store_s: float = Field(
         10.0, gt=0, description="While nothing changes: least time between stored positions."
     )
+    source_commit_floor_ms: float = Field(
+        10.0, ge=0, description="Least time between commits while changes outrun them; 0 for none."
+    )
     source_batch_rows: int = Field(
-        5_000, ge=1, description="Row changes after which a Kafka transaction is committed."
+        20_000, ge=1, description="Row changes after which a Kafka transaction is committed."
     )
     source_batch_s: float = Field(
         0.5, gt=0, description="Age at which a Kafka transaction is committed under load."

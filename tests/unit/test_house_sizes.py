@@ -19,9 +19,6 @@ FOLDER_FILES = 10
 LONG_FILES: dict[str, str] = {
     "connectors/base.py": "the protocols of sources and sinks, and every value they exchange",
     "connectors/sinks/evidence.py": "one store whose statements share one database transaction",
-    "connectors/sources/postgres/log/link.py": (
-        "one thread owns one connection; its states belong together"
-    ),
     "streams/contracts/codec.py": (
         "what writes, reads and versions a topic's records shares one binding"
     ),

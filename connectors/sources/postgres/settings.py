@@ -38,8 +38,8 @@ class PostgresSettings:
         form: Which records are written beside the rows', and how values travel.
         chunk_bytes: Most bytes of a transaction record before it is split.
         record_bytes: Most bytes of one row in a record; a larger row becomes a dead letter.
-        commit_floor_ms: Least time between two commits while little is at hand; 0 commits whenever
-            nothing more is.
+        commit_floor_ms: Least time between two commits while changes come faster than commits; 0
+            commits whenever nothing more is at hand.
         idle_store_s: While nothing changes: least time between two stored positions.
         check_s: Time between two checks of the slot.
     """

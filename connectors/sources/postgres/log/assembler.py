@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.base import Change, Position
 from connectors.sources.encoding import primitives as avro
+from connectors.sources.encoding.blocks import Blocks
 from connectors.sources.encoding.transactions import chunk_body
 from connectors.sources.postgres.beside.session import Beside
 from connectors.sources.postgres.log import frames, pgoutput
 from connectors.sources.postgres.log.carrying import Carrying
 from connectors.sources.postgres.log.transaction import OpenTransaction, Origin, head_of
 from connectors.sources.postgres.shape.envelope import clock_part
-from connectors.sources.postgres.shape.rows import Blocks
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:

@@ -30,9 +30,9 @@ from streams.errors import Poison
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from connectors.sources.encoding.blocks import Blocks
     from connectors.sources.postgres.log.transaction import OpenTransaction, Origin
     from connectors.sources.postgres.settings import PostgresSettings
-    from connectors.sources.postgres.shape.rows import Blocks
     from connectors.sources.postgres.shape.tables import Table, Tables
 
 _INSERT, _UPDATE, _DELETE = b"IUD"

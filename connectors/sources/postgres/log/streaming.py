@@ -53,7 +53,7 @@ class Streaming:
         self._position = stored
         self._stored_at = time.monotonic()
         self._floor_s = settings.commit_floor_ms / 1000
-        self._told_at, self._untold = 0.0, False
+        self._told_at, self._untold, self._pressed = 0.0, False, False
         self.reached = 0
         self.wait_s = WAIT_S
         self.takes: Callable[[Message], bool] | None = None
@@ -79,7 +79,9 @@ class Streaming:
             if not frames:
                 self._told_at, self._untold = time.monotonic(), False
                 yield None
-                frames = self._link.take(self.wait_s)
+                frames = self._link.take(0)
+                self._pressed = bool(frames)
+                frames = frames or self._link.take(self.wait_s)
             yield from self._fed(frames)
             now = time.monotonic()
             yield from self._idle(now)
@@ -90,9 +92,10 @@ class Streaming:
     def _floor_left(self) -> float:
         """How long a commit of what was yielded must wait, so that commits do not come too often.
 
-        Yielding None has it committed.
+        Yielding None has it committed. What comes when nothing else was waiting goes at once: only
+        changes that come faster than commits are gathered.
         """
-        if not self._untold:
+        if not (self._untold and self._pressed):
             return 0.0
         return max(0.0, self._floor_s - (time.monotonic() - self._told_at))
 

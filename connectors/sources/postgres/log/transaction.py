@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from connectors.base import TableShape
+    from connectors.sources.encoding.blocks import Blocks
     from connectors.sources.postgres.generated.encoder import Span
     from connectors.sources.postgres.log.pgoutput import Begin
     from connectors.sources.postgres.settings import PostgresSettings
     from connectors.sources.postgres.shape.envelope import SourceBlock
-    from connectors.sources.postgres.shape.rows import Blocks
     from streams.errors import Poison
 
 

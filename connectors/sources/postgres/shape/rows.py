@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING
 
 from connectors.base import EVERYWHERE, RawRecord
 from connectors.sources.encoding import primitives as avro
-from connectors.sources.encoding.blocks import Blocks
 from connectors.sources.encoding.transactions import change_body
 from connectors.sources.postgres.log.pgoutput import UNCHANGED
 from connectors.sources.postgres.shape.identity import event_uuid
 from streams.errors import Poison
 
 if TYPE_CHECKING:
+    from connectors.sources.encoding.blocks import Blocks
     from connectors.sources.postgres.log.pgoutput import Cells
     from connectors.sources.postgres.shape.columns import Row
     from connectors.sources.postgres.shape.plan import TablePlan
     from connectors.sources.postgres.shape.tables import Table
 
-__all__ = ["Blocks", "Carried", "Place", "RowWriter"]
 
 OP_CREATE, OP_UPDATE, OP_DELETE = avro.string("c"), avro.string("u"), avro.string("d")
 OP_TRUNCATE, OP_READ = avro.string("t"), avro.string("r")
