@@ -40,6 +40,8 @@ class Topics:
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
+            # The end of a partition is told once the broker has waited for more.
+            "fetch.wait.max.ms": 20,
             "log_level": 0,
         }
         self._prefix = prefix

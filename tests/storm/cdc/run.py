@@ -98,7 +98,7 @@ def _line(storm: Storm, judgement: Judgement, log: list[Committed]) -> dict[str,
     events = [event for each in written for event in each.events]
     counters = judgement.counters()
     transactions, records = counters.pop("transactions"), counters.pop("records")
-    points = {name: storm.kills[name] for name in (*_points(storm.plan), "random")}
+    points = {name: storm.kills[name] for name in _points(storm.plan)}
     return {
         "ok": not any(counters.values())
         and not storm.wrong_ends
@@ -124,4 +124,4 @@ def _line(storm: Storm, judgement: Judgement, log: list[Committed]) -> dict[str,
 def _points(plan: Plan) -> tuple[str, ...]:
     if plan.points:
         return tuple(dict.fromkeys(each.partition(":")[0] for each in plan.points if each))
-    return (SNAPSHOT_POINT, *POINTS)
+    return (SNAPSHOT_POINT, *POINTS, "random")
