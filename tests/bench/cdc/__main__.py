@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -61,6 +62,8 @@ def is_whole(given: argparse.Namespace) -> bool:
 def main() -> int:
     """Run the bench; exit code 1 when an output was wrong or a run did not end."""
     given, began = arguments(), time.monotonic()
+    # As an interruption does, so that everything that was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     found = Findings(given.rows, given.rounds)
     programs = installed(say)
     with lent() as ground, lent_server(Layout(ground.folder / "pg", ground.folder)) as server:
