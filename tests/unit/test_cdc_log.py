@@ -183,6 +183,14 @@ def test_a_transaction_cut_at_any_chunk_goes_on_without_gap_or_repeat(
     assert whole[-1].position.fields == {"phase": "stream", "lsn": 508}
 
 
+def test_a_split_transactions_position_never_falls_behind_a_confirmed_one() -> None:
+    target = assembler(chunk_bytes=50)
+    changes(target, relation())
+    target.confirmed = lambda: 300
+    messages = [begin(500), *(insert(n, b"x" * 40) for n in range(3)), commit(500)]
+    assert [each.position.fields["lsn"] for each in changes(target, *messages)] == [300, 300, 508]
+
+
 @pytest.mark.urs("M3.3")
 def test_a_bad_row_is_dead_and_its_neighbours_live() -> None:
     bad = b"I" + struct.pack(">I", 1) + b"N" + tuple_of(b"no number", b"v")

@@ -62,6 +62,8 @@ class Assembler:
         """End of the last whole transaction, whether it had rows or not."""
         self.sent = 0
         """Up to here the server has sent everything, as it said between transactions."""
+        self.confirmed: Callable[[], int] = lambda: start
+        """The confirmed position."""
         self.takes: Callable[[pgoutput.Message], bool] | None = None
         """Asked of each logical message before it is carried; true keeps it to the asked one."""
 
@@ -209,7 +211,9 @@ class Assembler:
         if carried is not None:
             events = sum(1 for record in carried.records if record.value is not None)
         middle = current.middle(without=events)
-        position = Position({**self.origin.base, "lsn": self.boundary, "middle": middle})
+        # One that was confirmed between transactions may be further; it must not fall back.
+        start = max(self.boundary, self.confirmed())
+        position = Position({**self.origin.base, "lsn": start, "middle": middle})
         self._finish(current, position, last=False)
 
     def _commit(self, commit: pgoutput.Commit) -> None:

@@ -46,12 +46,15 @@ class Flow:
         where: The server, for messages.
         confirmed: The position that counts as confirmed.
         silence_s: Without a word for this long the connection counts as dead.
+
+    Attributes:
+        confirmed: The confirmed position.
     """
 
     def __init__(self, connection: PGconn, where: str, confirmed: int, silence_s: float) -> None:
         self._connection = connection
         self._where = where
-        self._confirmed = confirmed
+        self.confirmed = confirmed
         self._silence_s = silence_s
         self._lock = threading.Lock()
         self._frames: list[bytes] = []
@@ -65,8 +68,8 @@ class Flow:
 
     def confirm(self, lsn: int) -> None:
         """Say up to where everything is durable; the server hears of it at once."""
-        if lsn > self._confirmed:
-            self._confirmed = lsn
+        if lsn > self.confirmed:
+            self.confirmed = lsn
             self._say(answer_wanted=False)
 
     def ask(self) -> None:
@@ -175,7 +178,7 @@ class Flow:
         self._told_at = time.monotonic()
         micros = clock.now_ms() * 1000 - EPOCH_MICROS
         connection.put_copy_data(
-            frames.feedback(self._confirmed, micros, answer_wanted=answer_wanted)
+            frames.feedback(self.confirmed, micros, answer_wanted=answer_wanted)
         )
         while connection.flush():
             # It may be waiting for us to read before it reads.

@@ -123,6 +123,11 @@ class Link:
         if self._flow is not None:
             self._flow.confirm(lsn)
 
+    @property
+    def confirmed(self) -> int:
+        """The confirmed position; 0 before the stream."""
+        return 0 if self._flow is None else self._flow.confirmed
+
     def ask(self) -> None:
         """Ask the server for a keepalive: up to where it has sent everything."""
         if self._flow is not None:

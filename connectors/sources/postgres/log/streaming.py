@@ -49,6 +49,7 @@ class Streaming:
         self._settings = settings
         self._link = link
         self._assembler = assembler
+        assembler.confirmed = lambda: link.confirmed
         self._heartbeat = heartbeat
         self._position = stored
         self._stored_at = time.monotonic()
