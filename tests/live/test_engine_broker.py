@@ -23,6 +23,7 @@ from streams.engine import (
     read_compacted,
     read_partition,
 )
+from streams.engine.kafka.topics import unended
 from streams.errors import Misconfigured
 from streams.runtime.connection import KafkaConnection
 from tests.live.engine_lab import assert_exact, borrowed, inspections
@@ -251,6 +252,29 @@ def test_what_a_lost_transaction_touched_is_ended_in_compacted_topics_too(
         transaction.produce(topic, b"b", b"seen", partition=0)
         transaction.commit()
     assert read_compacted(connection, topic, 0) == {b"b": b"seen"}
+
+
+def test_who_starts_anew_ends_what_may_be_open_and_nobody_elses(
+    connection: KafkaConnection,
+) -> None:
+    topic = f"{connection.group}-open"
+    assert provision(connection, [TopicSpec(topic, 2, 1, {"cleanup.policy": "compact"})]) == [topic]
+    assert unended(connection, {topic: 2}) == []
+    with Transaction(connection, "other", timeout_ms=60_000) as other:
+        other.begin()
+        other.produce(topic, b"a", b"other's", partition=1)
+        other.flush()
+        assert unended(connection, {topic: 2}) == [(topic, 1)]
+        with Transaction(connection, "anew", timeout_ms=60_000) as anew:
+            anew.end_at([(topic, 1)])
+            assert anew._traces.are_ended
+            assert unended(connection, {topic: 2}) == [(topic, 1)], "the other one is still at work"
+            anew.begin()
+            anew.produce(topic, b"b", b"anew", partition=1)
+            anew.commit()
+        other.commit()
+    assert unended(connection, {topic: 2}) == []
+    assert read_compacted(connection, topic, 1) == {b"a": b"other's", b"b": b"anew"}
 
 
 def test_a_broker_that_is_killed_and_comes_back_loses_nothing(

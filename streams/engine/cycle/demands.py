@@ -67,6 +67,20 @@ def checked(stages: Mapping[str, Stage], settings: EngineSettings) -> dict[str, 
     return facts
 
 
+def written(
+    stages: Mapping[str, Stage], settings: EngineSettings, facts: Mapping[str, TopicFacts]
+) -> dict[str, int]:
+    """Numbers of partitions of the topics that a worker writes.
+
+    Args:
+        stages: Stages by full name of their input topic.
+        settings: Names the group.
+        facts: What `checked` gave.
+    """
+    rights = _rights(stages, settings)
+    return {name: facts[name].partitions for name in rights if "WRITE" in rights[name]}
+
+
 def _rights(stages: Mapping[str, Stage], settings: EngineSettings) -> dict[str, set[str]]:
     """What the worker's user must be allowed to do with each topic."""
     connection = settings.connection

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from streams.engine.cycle.batch import Batch, narrowed, one_kind, raise_failures, shares
 from streams.engine.cycle.committing import commit
 from streams.engine.cycle.decisions import Decisions
-from streams.engine.cycle.demands import checked
+from streams.engine.cycle.demands import checked, written
 from streams.engine.cycle.membership import Membership
 from streams.engine.cycle.partition import STARTED_KEY, Partition
 from streams.engine.faults import reach
 from streams.engine.kafka.failures import Aborted
+from streams.engine.kafka.topics import unended
 from streams.engine.kafka.transaction import Transaction
 from streams.engine.poison.fuse import FuseTripped
 from streams.engine.poison.suspects import Suspects
@@ -80,6 +81,8 @@ class Engine:
         folder = self.settings.data_dir / self.settings.connection.group
         self._suspects = self._suspects or Suspects(folder)
         self._transaction.settle()
+        mine = written(self.stages, self.settings, facts)
+        self._transaction.end_at(unended(self.settings.connection, mine))
         self._decisions = self._decisions or Decisions(self.settings.connection)
         self._membership = Membership(self.stages, codec, self.settings, self._names, facts)
         self._membership.subscribe()

@@ -59,6 +59,10 @@ class Traces:
         self._lost |= self.touched
         self._lost_sent = self._sent or self._lost_sent
 
+    def suspect(self, places: Iterable[tuple[str, int]]) -> None:
+        """Something of this name may be open in these partitions."""
+        self._lost.update((topic, partition, None) for topic, partition in places)
+
     def end(self, producer: Producer, patience_s: float) -> None:
         """Abort, wherever something was lost, what may still be open there.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     OffsetSpec,
@@ -16,6 +16,7 @@ from streams.engine.kafka.failures import judged
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Mapping
 
     from streams.runtime.connection import KafkaConnection
 
@@ -104,3 +105,38 @@ def offset_at(
     except KafkaException as failure:
         raise judged(failure, f"asking for a time in {topic}[{partition}]") from failure
     return offset if offset >= 0 else None
+
+
+def unended(connection: KafkaConnection, topics: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Partitions in which some transaction has not ended, whoever's.
+
+    Args:
+        connection: Where the broker is.
+        topics: Numbers of partitions by full names of topics.
+
+    Raises:
+        Transient: The broker does not answer.
+    """
+    wanted = {
+        TopicPartition(name, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        for name, count in topics.items()
+        for number in range(count)
+    }
+    if not wanted:
+        return []
+    admin = AdminClient(clients.base(connection))
+    levels = (IsolationLevel.READ_UNCOMMITTED, IsolationLevel.READ_COMMITTED)
+    # The ends first: what is ended in between is then not taken for open.
+    try:
+        ends, stable = (
+            {
+                place: int(answer.result().offset)
+                for place, answer in admin.list_offsets(
+                    wanted, isolation_level=level, request_timeout=WAIT_S
+                ).items()
+            }
+            for level in levels
+        )
+    except KafkaException as failure:
+        raise judged(failure, "asking where transactions have not ended") from failure
+    return [(place.topic, place.partition) for place in wanted if stable[place] < ends[place]]

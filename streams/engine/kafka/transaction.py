@@ -27,7 +27,7 @@ from streams.engine.kafka.producing import Producing
 from streams.errors import LotgateError, Misconfigured, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from streams.runtime.connection import KafkaConnection
 NO_NOTES: Final[Mapping[str, str]] = {}
@@ -248,6 +248,23 @@ class Transaction(Producing):
         gone = Aborted(message, kept="nothing of the transaction is visible")
         gone.record_fault = error.code() in RECORD_FAULTS
         return gone
+
+    def end_at(self, places: Iterable[tuple[str, int]]) -> None:
+        """Make sure that nothing of this name is open in some partitions.
+
+        An earlier process of this name may have died while the broker forgot to end its
+        transaction there: see `Traces`. Nobody remembers where it wrote, so whoever starts anew
+        asks for all partitions that hold something open.
+
+        Args:
+            places: Topics and partitions; another writer's open transaction there stays open.
+
+        Raises:
+            Transient: It is not certain yet; call again.
+        """
+        self._traces.suspect(places)
+        self.settle()
+        self._end_lost()
 
     def _end_lost(self) -> None:
         if self._traces.are_ended:
