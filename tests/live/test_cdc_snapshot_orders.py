@@ -107,7 +107,7 @@ def marks(rig: Rig) -> list[str]:
 def test_a_killed_snapshot_goes_on_and_orders_are_obeyed(rig: Rig) -> None:
     with Writers(rig, ROWS, count=2):
         limits = {"limits": asdict(SMALL["limits"])}
-        deaths = rig.die(["in_snapshot:5", "kill 1.2", "after_commit:3"], **SMALL | limits)
+        deaths = rig.die(["in_snapshot:5", "after_commit:2", "after_commit:3"], **SMALL | limits)
         _, errors = deaths.communicate(timeout=90)
         assert deaths.returncode == 0, errors.decode()
         stored = rig.position()

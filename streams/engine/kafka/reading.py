@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import (
@@ -19,7 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not declare
 )
 
 from streams.engine.kafka import clients
-from streams.engine.kafka.failures import judged
+from streams.engine.kafka.failures import error_of, judged
 from streams.engine.kafka.positions import note_of, raise_for
 from streams.engine.kafka.records import Record, record_of
 
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 5_000
 WAIT_S: Final = 10.0
+NOTES_S: Final = 5.0
+"""How long the notes are asked for; a client without the right to the group gets no answer."""
+PAUSE_S: Final = 0.1
+MOVING: Final = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+)
 EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - the library's public constant
 
 
@@ -169,10 +178,23 @@ def committed_notes(
     """
     as_stands = {"isolation.level": "read_uncommitted"}
     consumer = Consumer(clients.consumer(connection, group, extra=as_stands))
+    wanted = [TopicPartition(*each) for each in partitions]
+    until = monotonic() + NOTES_S
     try:
-        answers = consumer.committed([TopicPartition(*each) for each in partitions], WAIT_S)
-    except KafkaException as failure:
-        raise judged(failure, "asking for the group's positions") from failure
+        while (answers := _positions(consumer, wanted, until)) is None:
+            sleep(PAUSE_S)
     finally:
         consumer.close()
     return {(t.topic, t.partition): note for t in answers if (note := note_of(t.metadata))}
+
+
+def _positions(
+    consumer: Consumer, wanted: list[TopicPartition], until: float
+) -> list[TopicPartition] | None:
+    """Committed positions; None while the group's coordinator is about to be found."""
+    try:
+        return list(consumer.committed(wanted, max(PAUSE_S, until - monotonic())))
+    except KafkaException as failure:
+        if error_of(failure).code() in MOVING and monotonic() < until:
+            return None
+        raise judged(failure, "asking for the group's positions") from failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from streams.contracts.topics import changelog, prefixed
@@ -10,6 +11,7 @@ from streams.engine.kafka.reading import committed_notes
 from streams.engine.state.disk import Disk
 from streams.engine.state.stamp import Stamp
 from streams.engine.state.standby import Copy, Standbys
+from streams.errors import Transient
 from streams.runtime.clock import now_ms
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from streams.engine.kafka.admin import TopicFacts
     from streams.engine.kafka.records import TopicPartitionKey
     from streams.engine.settings import EngineSettings
+
+log = logging.getLogger(__name__)
 
 
 class Stores:
@@ -93,11 +97,15 @@ class Stores:
         Raises:
             StateUnreadable: Positions were committed with a later version of a state's schema.
             Misconfigured: They were committed with another schema of the same version.
-            Transient: The broker does not answer.
         """
         connection = self._settings.connection
         keys = [(topic, n) for topic in self._stamps for n in range(self.facts(topic).partitions)]
-        notes = committed_notes(connection, connection.group, keys) if keys else {}
+        try:
+            notes = committed_notes(connection, connection.group, keys) if keys else {}
+        except Transient as trouble:
+            # Joining tells better what is wrong, a missing right among it.
+            log.warning("it is seen by each store alone whether it is a later build's: %s", trouble)
+            return
         for (topic, number), note in sorted(notes.items()):
             self._stamps[topic].check(note.encode(), f"[{number}]")
 
