@@ -56,8 +56,8 @@ class Proxy(threading.Thread):
 
     def _pass_on(self, end: socket.socket) -> None:
         other = self._pairs.get(end)
-        if other is None:
-            return  # its other end was closed a moment ago
+        if other is None or end in self._deaf:
+            return  # its other end was closed, or it was told to be silent, a moment ago
         try:
             octets = end.recv(65536)
             if octets:

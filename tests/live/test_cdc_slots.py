@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -13,8 +14,9 @@ from psycopg.conninfo import make_conninfo
 
 from connectors.runner.source_position import forget_position
 from connectors.runner.source_topics import SourceTopics
+from connectors.sources.postgres.database.catalog import Catalog
 from streams.engine import arm
-from streams.errors import LotgateError, Misconfigured
+from streams.errors import LotgateError, Misconfigured, Transient
 from tests.live.own_database import Servers, own_servers
 from tests.live.silent_proxy import proxied
 from tests.live.test_cdc_support import Rig, drop_rig, make_rig, until
@@ -173,13 +175,33 @@ def test_nothing_is_confirmed_before_it_is_stored_while_other_databases_write(
     assert _ids(rig) == [1, 2]
 
 
-def test_a_server_that_says_nothing_any_more_is_connected_to_again(rig: Rig) -> None:
+def test_a_server_that_says_nothing_any_more_is_connected_to_again(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
     rig.sql(f"alter database {rig.name} set wal_sender_timeout = '1s'")
     with proxied(rig.dsn) as (proxy, dsn), rig.running(dsn=dsn, check_s=3600) as running:
         until(lambda: running.health.state == "reading", "the start")
         proxy.go_silent()
         rig.sql("insert into item values (2, 'unheard')")
-        until(lambda: "silent for 2 s" in running.health.detail, "the silence to be noticed")
+        until(lambda: "has been silent for" in caplog.text, "the silence to be noticed")
+        until(lambda: running.health.rows >= 2, "the row")
+        assert running.failure is None
+    assert _ids(rig) == [1, 2]
+
+
+def test_a_server_that_says_nothing_to_a_question_is_connected_to_again(rig: Rig) -> None:
+    rig.sql(f"alter database {rig.name} set wal_sender_timeout = '1s'")
+    with proxied(rig.dsn) as (proxy, dsn), closing(Catalog(dsn)) as catalog:
+        catalog.patience_s = 0.5
+        assert catalog.value("select 1 as one") == 1
+        proxy.go_silent()
+        with pytest.raises(Transient, match=r"has been silent for 0\.5 s"):
+            catalog.value("select 1 as one")
+    with proxied(rig.dsn) as (proxy, dsn), rig.running(dsn=dsn, check_s=0.1) as running:
+        until(lambda: running.health.state == "reading", "the start")
+        rig.sql("select pg_terminate_backend(pid) from pg_stat_replication")
+        proxy.go_silent()
+        rig.sql("insert into item values (2, 'unheard')")
         until(lambda: running.health.rows >= 2, "the row")
         assert running.failure is None
     assert _ids(rig) == [1, 2]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+from contextlib import closing
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer
 
 from streams.contracts.topic_specs import TopicSpec
 from streams.engine import (
@@ -23,6 +24,9 @@ from streams.engine import (
     read_compacted,
     read_partition,
 )
+from streams.engine.kafka import clients
+from streams.engine.kafka.positions import committed
+from streams.engine.kafka.reading import undecided
 from streams.engine.kafka.topics import unended
 from streams.errors import Misconfigured
 from streams.runtime.connection import KafkaConnection
@@ -275,6 +279,27 @@ def test_who_starts_anew_ends_what_may_be_open_and_nobody_elses(
         other.commit()
     assert unended(connection, {topic: 2}) == []
     assert read_compacted(connection, topic, 1) == {b"a": b"other's", b"b": b"anew"}
+
+
+def test_who_starts_anew_leaves_the_groups_positions_as_they_are(
+    connection: KafkaConnection,
+) -> None:
+    topic, group = f"{connection.group}-read", connection.group
+    assert provision(connection, [TopicSpec(topic, 1, 1, {})]) == [topic]
+    assert undecided(connection, group, [(topic, 0)]) is None
+    member = Consumer(clients.consumer(connection, group))
+    with closing(member), Transaction(connection, "other", timeout_ms=60_000) as other:
+        other.begin()
+        other.send_offsets({(topic, 0): 7}, member.consumer_group_metadata())
+        open_ones = undecided(connection, group, [(topic, 0)])
+        assert open_ones is not None
+        with Transaction(connection, "anew", timeout_ms=60_000) as anew:
+            anew.end_at([], open_ones)
+            assert anew._traces.are_ended
+        assert undecided(connection, group, [(topic, 0)]) is not None, "the other is still at work"
+        other.commit()
+        assert undecided(connection, group, [(topic, 0)]) is None
+        assert committed(member, [(topic, 0)]) == {(topic, 0): 7}
 
 
 def test_a_broker_that_is_killed_and_comes_back_loses_nothing(

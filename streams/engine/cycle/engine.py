@@ -16,6 +16,7 @@ from streams.engine.cycle.membership import Membership
 from streams.engine.cycle.partition import STARTED_KEY, Partition
 from streams.engine.faults import reach
 from streams.engine.kafka.failures import Aborted
+from streams.engine.kafka.reading import undecided
 from streams.engine.kafka.topics import unended
 from streams.engine.kafka.transaction import Transaction
 from streams.engine.poison.fuse import FuseTripped
@@ -82,7 +83,11 @@ class Engine:
         self._suspects = self._suspects or Suspects(folder)
         self._transaction.settle()
         mine = written(self.stages, self.settings, facts)
-        self._transaction.end_at(unended(self.settings.connection, mine))
+        connection = self.settings.connection
+        inputs = [(name, part) for name in self.stages for part in range(facts[name].partitions)]
+        self._transaction.end_at(
+            unended(connection, mine), undecided(connection, connection.group, inputs)
+        )
         self._decisions = self._decisions or Decisions(self.settings.connection)
         self._membership = Membership(self.stages, codec, self.settings, self._names, facts)
         self._membership.subscribe()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
 
-from streams.engine.kafka.failures import FORMER_MEMBER, Aborted, error_of
+from streams.engine.kafka.failures import DENIED, FORMER_MEMBER, Aborted, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -59,9 +59,12 @@ class Traces:
         self._lost |= self.touched
         self._lost_sent = self._sent or self._lost_sent
 
-    def suspect(self, places: Iterable[tuple[str, int]]) -> None:
-        """Something of this name may be open in these partitions."""
+    def suspect(
+        self, places: Iterable[tuple[str, int]], sent: tuple[list[TopicPartition], Any] | None
+    ) -> None:
+        """Something of this name may be open in these partitions, or in a group's positions."""
         self._lost.update((topic, partition, None) for topic, partition in places)
+        self._lost_sent = sent or self._lost_sent
 
     def end(self, producer: Producer, patience_s: float) -> None:
         """Abort, wherever something was lost, what may still be open there.
@@ -96,7 +99,8 @@ class Traces:
         except KafkaException as refusal:
             # The group may refuse a former member's positions; the partition of its positions has
             # become part of the transaction all the same. Without an answer it may not have.
-            if error_of(refusal).code() not in FORMER_MEMBER:
+            # Who has no right to the group has nothing open in it; joining it tells them.
+            if error_of(refusal).code() not in FORMER_MEMBER | DENIED:
                 raise
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -23,6 +23,7 @@ from streams.engine.kafka import clients
 from streams.engine.kafka.failures import error_of, judged
 from streams.engine.kafka.positions import note_of, raise_for
 from streams.engine.kafka.records import Record, record_of
+from streams.errors import LotgateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,6 +35,8 @@ CHUNK: Final = 5_000
 WAIT_S: Final = 10.0
 NOTES_S: Final = 5.0
 """How long the notes are asked for; a client without the right to the group gets no answer."""
+DECIDED_S: Final = 1.0
+"""How long positions may stay undecided; a transaction at work decides in some milliseconds."""
 PAUSE_S: Final = 0.1
 MOVING: Final = (
     KafkaError.NOT_COORDINATOR,
@@ -158,6 +161,10 @@ def read_compacted(connection: KafkaConnection, topic: str, partition: int) -> d
     return values
 
 
+Undecided = tuple[list[TopicPartition], Any]
+"""A position of a group and the group, as `send_offsets_to_transaction` takes them."""
+
+
 def committed_notes(
     connection: KafkaConnection, group: str, partitions: Iterable[TopicPartitionKey]
 ) -> dict[TopicPartitionKey, str]:
@@ -186,6 +193,38 @@ def committed_notes(
     finally:
         consumer.close()
     return {(t.topic, t.partition): note for t in answers if (note := note_of(t.metadata))}
+
+
+def undecided(
+    connection: KafkaConnection, group: str, partitions: Iterable[TopicPartitionKey]
+) -> Undecided | None:
+    """A group's positions that a transaction has not decided about, whoever's.
+
+    Args:
+        connection: Where the broker is.
+        group: The group, without prefix.
+        partitions: Which.
+
+    Returns:
+        None if all are decided. Otherwise, or if the coordinator does not answer in time, one of
+        them and the group, for `Transaction.end_at`.
+    """
+    wanted = [TopicPartition(*each) for each in partitions]
+    if not wanted:
+        return None
+    consumer = Consumer(clients.consumer(connection, group))
+    until = monotonic() + DECIDED_S
+    try:
+        while (answers := _positions(consumer, wanted, until)) is None:
+            sleep(PAUSE_S)
+        if all(each.error is None for each in answers):
+            return None
+    except LotgateError:
+        pass
+    finally:
+        metadata = consumer.consumer_group_metadata()
+        consumer.close()
+    return [TopicPartition(wanted[0].topic, wanted[0].partition, 0)], metadata
 
 
 def _positions(

@@ -249,8 +249,12 @@ class Transaction(Producing):
         gone.record_fault = error.code() in RECORD_FAULTS
         return gone
 
-    def end_at(self, places: Iterable[tuple[str, int]]) -> None:
-        """Make sure that nothing of this name is open in some partitions.
+    def end_at(
+        self,
+        places: Iterable[tuple[str, int]],
+        sent: tuple[list[TopicPartition], Any] | None = None,
+    ) -> None:
+        """Make sure that nothing of this name is open in some partitions, or in some positions.
 
         An earlier process of this name may have died while the broker forgot to end its
         transaction there: see `Traces`. Nobody remembers where it wrote, so whoever starts anew
@@ -258,11 +262,12 @@ class Transaction(Producing):
 
         Args:
             places: Topics and partitions; another writer's open transaction there stays open.
+            sent: One position of a group, which stays as it is, and the group; see `undecided`.
 
         Raises:
             Transient: It is not certain yet; call again.
         """
-        self._traces.suspect(places)
+        self._traces.suspect(places, sent)
         self.settle()
         self._end_lost()
 

@@ -27,6 +27,8 @@ class Place:
         since: When it last moved, or was found to have nothing to read.
         empty_to: Nothing can be read before this offset: a reading found it out.
         is_stuck: A reading found a record that the cycle did not get.
+        found: When that reading found it. A limit counts from here: what came before may have
+            been the broker's, whose answer a suspicion waits for.
     """
 
     position: int
@@ -34,6 +36,7 @@ class Place:
     since: float
     empty_to: int = -1
     is_stuck: bool = False
+    found: float = 0.0
 
     @property
     def lag(self) -> int:
@@ -90,7 +93,7 @@ class Lags:
             f"{topic}[{number}] stands at {place.position} for {now - place.since:.0f} s, its end"
             f" is {place.end}"
             for (topic, number), place in list(self.places.items())
-            if place.is_stuck and now - place.since > patience_s
+            if place.is_stuck and now - place.found > patience_s
         ]
 
 
@@ -115,6 +118,6 @@ def judge(place: Place, end: int | None, now: float, *, is_readable: bool | None
         place.excuse(now)
         return False
     if is_readable:
-        place.is_stuck = True
+        place.is_stuck, place.found = True, now
         return False
     return True

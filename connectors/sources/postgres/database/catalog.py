@@ -9,7 +9,7 @@ import psycopg
 from psycopg import pq
 from psycopg.rows import dict_row
 
-from connectors.sources.postgres.database.connecting import connected
+from connectors.sources.postgres.database.connecting import UNKNOWN_S, bounded, connected
 from connectors.sources.postgres.database.failures import of_psycopg
 from connectors.sources.postgres.database.published import (
     CANDIDATES,
@@ -27,6 +27,8 @@ from connectors.sources.postgres.shape.types import TypeFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from psycopg.pq.abc import PGresult
 
     from connectors.sources.postgres.checks.finding import Finding
 
@@ -106,6 +108,8 @@ class Catalog:
         self._where = place_of(dsn)
         self.told: set[Finding] = set()
         """Warnings that were given already."""
+        self.patience_s = UNKNOWN_S
+        """How long an answer may take before the server counts as dead."""
         self._connection = connected(dsn)
         self._connection.row_factory = dict_row
 
@@ -131,7 +135,8 @@ class Catalog:
             Transient: The connection broke.
         """
         try:
-            return self._connection.execute(query.encode(), parameters or None).fetchall()
+            with bounded(self._connection.pgconn, self.patience_s, self._where):
+                return self._connection.execute(query.encode(), parameters or None).fetchall()
         except psycopg.Error as error:
             raise of_psycopg(error, f"reading the catalogue of {self._where}") from error
 
@@ -148,11 +153,13 @@ class Catalog:
             Transient: The connection broke.
         """
         try:
-            result = self._connection.pgconn.exec_params(
-                b"select $1", [value], param_types=[oid], param_formats=[1]
-            )
+            with bounded(self._connection.pgconn, self.patience_s, self._where):
+                result = self._connection.pgconn.exec_params(
+                    b"select $1", [value], param_types=[oid], param_formats=[1]
+                )
         except psycopg.Error as error:
             raise of_psycopg(error, f"asking {self._where} for the text of a value") from error
+        self._refuse_broken(result)
         found = result.get_value(0, 0) if result.status == pq.ExecStatus.TUPLES_OK else None
         if found is None:
             raise ValueError(f"type {oid}: {result.error_message.decode(errors='replace')}")
@@ -171,12 +178,20 @@ class Catalog:
             Transient: The connection broke.
         """
         try:
-            result = self._connection.pgconn.exec_params(query.encode(), parameters)
+            with bounded(self._connection.pgconn, self.patience_s, self._where):
+                result = self._connection.pgconn.exec_params(query.encode(), parameters)
         except psycopg.Error as error:
             raise of_psycopg(error, f"reading a row of {self._where}") from error
+        self._refuse_broken(result)
         if result.status != pq.ExecStatus.TUPLES_OK or result.ntuples != 1:
             return None
         return [result.get_value(0, column) for column in range(result.nfields)]
+
+    def _refuse_broken(self, result: PGresult) -> None:
+        """A connection that broke is no answer about a value or a row."""
+        if self._connection.pgconn.status != pq.ConnStatus.OK:
+            broken = psycopg.OperationalError(result.error_message.decode(errors="replace"))
+            raise of_psycopg(broken, f"asking {self._where}")
 
     def types(self) -> Mapping[int, TypeFacts]:
         """All types whose meaning is not fixed by their number."""

@@ -131,3 +131,18 @@ def _code(sqlstate: str, message: str) -> str:
 def of_psycopg(error: psycopg.Error, doing: str) -> LotgateError:
     """Name an exception of the SQL connection."""
     return judged(error.sqlstate, str(error), doing)
+
+
+def silent(where: str, seconds: float) -> Transient:
+    """A server that says nothing any more counts as dead.
+
+    Args:
+        where: The server.
+        seconds: How long it has said nothing, in s.
+    """
+    return Transient(
+        f"{where} has been silent for {seconds:g} s",
+        code="source_silent",
+        kept=KEPT,
+        advice="it goes on by itself once the server answers",
+    )

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import pq
 
-from connectors.sources.postgres.database.failures import judged
+from connectors.sources.postgres.database.failures import judged, silent
 from connectors.sources.postgres.log import frames
 from connectors.sources.postgres.log.pgoutput import EPOCH_MICROS
-from streams.errors import LotgateError, Transient
+from streams.errors import LotgateError
 from streams.runtime import clock
 
 if TYPE_CHECKING:
@@ -167,11 +167,7 @@ class Flow:
         if now - self._told_at >= STATUS_S:
             self._tell(answer_wanted=True)
         if now - self._heard > self._silence_s:
-            raise Transient(
-                f"{self._where} has been silent for {self._silence_s:g} s",
-                code="source_silent",
-                kept="nothing was confirmed that is not stored",
-            )
+            raise silent(self._where, self._silence_s)
 
     def _tell(self, *, answer_wanted: bool) -> None:
         connection = self._connection

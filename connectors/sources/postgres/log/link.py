@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import select
+import time
 from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import pq
 
 from connectors.sources.postgres.database.connecting import connected
-from connectors.sources.postgres.database.failures import Stopped, judged
+from connectors.sources.postgres.database.failures import Stopped, judged, silent
 from connectors.sources.postgres.log import frames
 from connectors.sources.postgres.log.flow import Flow
 from connectors.sources.postgres.names import place_of, quoted
@@ -54,9 +56,13 @@ class Link:
             connection.send_query(text.encode())
             while connection.flush():
                 select.select([], [connection.socket], [], _ADMIN_S)
+            # Making a slot waits for the server's open transactions, however old.
+            until = math.inf if text.startswith("CREATE") else time.monotonic() + SILENCE_S
             while connection.is_busy():
                 if self._stop.is_set():
                     raise Stopped(f"stopped while the server worked on {text.split(maxsplit=1)[0]}")
+                if time.monotonic() > until:
+                    raise silent(self._where, SILENCE_S)
                 select.select([connection.socket], [], [], _ADMIN_S)
                 connection.consume_input()
             result = connection.get_result()

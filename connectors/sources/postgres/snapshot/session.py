@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import psycopg
 from psycopg import pq
 
-from connectors.sources.postgres.database.connecting import connected
+from connectors.sources.postgres.database.connecting import PATIENT_S, bounded, connected
 from connectors.sources.postgres.database.failures import of_psycopg
 from connectors.sources.postgres.log.frames import read_lsn
+from connectors.sources.postgres.names import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +70,7 @@ class Session:
     """
 
     def __init__(self, dsn: str) -> None:
+        self._where = place_of(dsn)
         self._session = connected(dsn)
         self._server = self._session.pgconn
 
@@ -122,7 +124,8 @@ class Session:
             Transient: The connection broke.
         """
         try:
-            result = self._server.exec_params(query.encode(), None)
+            with bounded(self._server, PATIENT_S, self._where):
+                result = self._server.exec_params(query.encode(), None)
         except psycopg.Error as error:
             raise of_psycopg(error, DOING) from error
         if result.status not in (
