@@ -17,6 +17,7 @@ from connectors.sources.postgres.database.published import (
     FACTS,
     NAMED,
     TABLES,
+    TYPES,
     Published,
     published_tables,
 )
@@ -33,24 +34,6 @@ if TYPE_CHECKING:
     from connectors.sources.postgres.checks.finding import Finding
 
 __all__ = ["Catalog", "Published", "SlotState"]
-
-_TYPES = """
-select t.oid, t.typname, t.typtype, t.typbasetype, t.typtypmod, t.typdelim,
-       case when t.typcategory = 'A' then t.typelem else 0 end as element,
-       coalesce((select array_agg(e.enumlabel order by e.enumsortorder)
-                 from pg_enum e where e.enumtypid = t.oid), '{}') as labels,
-       coalesce((select r.rngsubtype from pg_range r where r.rngtypid = t.oid
-                 or (to_jsonb(r) ->> 'rngmultitypid')::oid = t.oid), 0) as subtype,
-       case when t.typtype = 'c' then
-           coalesce((select array_agg(a.atttypid order by a.attnum) from pg_attribute a
-                     where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped), '{}')
-           else '{}' end as fields,
-       case when t.oid >= 16384 then
-           coalesce((select p.prosrc from pg_proc p where p.oid = t.typsend), '')
-           else '' end as send
-from pg_type t
-where t.typtype in ('e', 'd', 'c', 'r', 'm') or t.typcategory = 'A' or t.oid >= 16384
-"""
 
 _SLOT = """
 select slot_type, plugin, database, active, wal_status, confirmed_flush_lsn::text as confirmed,
@@ -152,14 +135,7 @@ class Catalog:
             ValueError: The server does not take it for a value of the type.
             Transient: The connection broke.
         """
-        try:
-            with bounded(self._connection.pgconn, self.patience_s, self._where):
-                result = self._connection.pgconn.exec_params(
-                    b"select $1", [value], param_types=[oid], param_formats=[1]
-                )
-        except psycopg.Error as error:
-            raise of_psycopg(error, f"asking {self._where} for the text of a value") from error
-        self._refuse_broken(result)
+        result = self._asked(b"select $1", [value], [oid], [1])
         found = result.get_value(0, 0) if result.status == pq.ExecStatus.TUPLES_OK else None
         if found is None:
             raise ValueError(f"type {oid}: {result.error_message.decode(errors='replace')}")
@@ -177,21 +153,22 @@ class Catalog:
         Raises:
             Transient: The connection broke.
         """
-        try:
-            with bounded(self._connection.pgconn, self.patience_s, self._where):
-                result = self._connection.pgconn.exec_params(query.encode(), parameters)
-        except psycopg.Error as error:
-            raise of_psycopg(error, f"reading a row of {self._where}") from error
-        self._refuse_broken(result)
+        result = self._asked(query.encode(), parameters)
         if result.status != pq.ExecStatus.TUPLES_OK or result.ntuples != 1:
             return None
         return [result.get_value(0, column) for column in range(result.nfields)]
 
-    def _refuse_broken(self, result: PGresult) -> None:
-        """A connection that broke is no answer about a value or a row."""
-        if self._connection.pgconn.status != pq.ConnStatus.OK:
-            broken = psycopg.OperationalError(result.error_message.decode(errors="replace"))
-            raise of_psycopg(broken, f"asking {self._where}")
+    def _asked(self, query: bytes, parameters: list[bytes | None], *types: Any) -> PGresult:
+        """A query's result; a connection that broke is no answer about a value or a row."""
+        server, doing = self._connection.pgconn, f"asking {self._where} for a row or a value"
+        try:
+            with bounded(server, self.patience_s, self._where):
+                result = server.exec_params(query, parameters, *types)
+        except psycopg.Error as error:
+            raise of_psycopg(error, doing) from error
+        if server.status != pq.ConnStatus.OK:
+            raise of_psycopg(psycopg.OperationalError(result.error_message.decode()), doing)
+        return result
 
     def types(self) -> Mapping[int, TypeFacts]:
         """All types whose meaning is not fixed by their number."""
@@ -208,7 +185,7 @@ class Catalog:
                 fields=tuple(row["fields"]),
                 send=row["send"],
             )
-            for row in self.rows(_TYPES)
+            for row in self.rows(TYPES)
         }
 
     def facts(self, schema: str, table: str) -> TableFacts:

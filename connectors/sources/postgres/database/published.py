@@ -11,6 +11,24 @@ from connectors.sources.postgres.names import qualified, quoted
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+TYPES = """
+select t.oid, t.typname, t.typtype, t.typbasetype, t.typtypmod, t.typdelim,
+       case when t.typcategory = 'A' then t.typelem else 0 end as element,
+       coalesce((select array_agg(e.enumlabel order by e.enumsortorder)
+                 from pg_enum e where e.enumtypid = t.oid), '{}') as labels,
+       coalesce((select r.rngsubtype from pg_range r where r.rngtypid = t.oid
+                 or (to_jsonb(r) ->> 'rngmultitypid')::oid = t.oid), 0) as subtype,
+       case when t.typtype = 'c' then
+           coalesce((select array_agg(a.atttypid order by a.attnum) from pg_attribute a
+                     where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped), '{}')
+           else '{}' end as fields,
+       case when t.oid >= 16384 then
+           coalesce((select p.prosrc from pg_proc p where p.oid = t.typsend), '')
+           else '' end as send
+from pg_type t
+where t.typtype in ('e', 'd', 'c', 'r', 'm') or t.typcategory = 'A' or t.oid >= 16384
+"""
+
 TABLES = """
 select p.schemaname, p.tablename, c.oid, c.relreplident, c.relkind, c.relispartition,
        to_jsonb(p) -> 'attnames' as names, to_jsonb(p) ->> 'rowfilter' as row_filter,
