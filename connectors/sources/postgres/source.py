@@ -14,7 +14,6 @@ from connectors.sources.postgres.beside.heartbeat import Heartbeat
 from connectors.sources.postgres.binary.choice import streams_binary
 from connectors.sources.postgres.database import invariant, preflight, slots
 from connectors.sources.postgres.database.catalog import Catalog
-from connectors.sources.postgres.database.connecting import LEAST_S
 from connectors.sources.postgres.database.partitions import with_parents
 from connectors.sources.postgres.log.assembler import Assembler
 from connectors.sources.postgres.log.commands import drop_slot, identify, timeline_history
@@ -212,7 +211,6 @@ class PostgresSource:
     def _checked(self) -> tuple[Catalog, list[Published]]:
         if self._catalog is None:
             self._catalog = Catalog(self._settings.dsn)
-            self._catalog.patience_s = max(LEAST_S, slots.silence_s(self._catalog))
         slots.primary(self._settings, self._catalog)
         return self._catalog, preflight.check(self._catalog, self._settings)
 

@@ -9,13 +9,14 @@ import psycopg
 from psycopg import pq
 from psycopg.rows import dict_row
 
-from connectors.sources.postgres.database.connecting import UNKNOWN_S, bounded, connected
+from connectors.sources.postgres.database.connecting import LEAST_S, UNKNOWN_S, bounded, connected
 from connectors.sources.postgres.database.failures import of_psycopg
 from connectors.sources.postgres.database.published import (
     CANDIDATES,
     COLUMNS,
     FACTS,
     NAMED,
+    SENDER_MS,
     TABLES,
     TYPES,
     Published,
@@ -95,6 +96,7 @@ class Catalog:
         """How long an answer may take before the server counts as dead."""
         self._connection = connected(dsn)
         self._connection.row_factory = dict_row
+        self.patience_s = max(LEAST_S, 2 * int(self.value(SENDER_MS)) / 1000 or UNKNOWN_S)
 
     def close(self) -> None:
         """Close the connection."""

@@ -11,6 +11,7 @@ from connectors.sources.postgres.names import qualified, quoted
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+SENDER_MS = "select setting::bigint from pg_settings where name = 'wal_sender_timeout'"
 TYPES = """
 select t.oid, t.typname, t.typtype, t.typbasetype, t.typtypmod, t.typdelim,
        case when t.typcategory = 'A' then t.typelem else 0 end as element,

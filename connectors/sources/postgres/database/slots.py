@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from connectors.sources.postgres.database import invariant
+from connectors.sources.postgres.database.published import SENDER_MS
 from connectors.sources.postgres.log import commands
 from streams.errors import Misconfigured
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 NO_TIMEOUT_S = 120.0
 """How long a server may be silent that has no time-out of its own."""
-_SENDER_MS = "select setting::bigint from pg_settings where name = 'wal_sender_timeout'"
 _WAITED_FOR = "select current_setting('synchronized_standby_slots', true)"
 _END = "select pg_current_wal_flush_lsn() - '0/0'::pg_lsn"
 _STANDBY = "select pg_is_in_recovery()"
@@ -86,7 +86,7 @@ def silence_s(catalog: Catalog) -> float:
     A server that is alive speaks at least twice in `wal_sender_timeout`; two of them are waited
     for.
     """
-    timeout_s = int(catalog.value(_SENDER_MS)) / 1000
+    timeout_s = int(catalog.value(SENDER_MS)) / 1000
     return 2 * timeout_s or NO_TIMEOUT_S
 
 
