@@ -18,7 +18,7 @@ from connectors.runner.source_topics import SourceTopics
 from connectors.sources.postgres import PostgresSource
 from connectors.sources.postgres.database.failures import SLOT_IN_USE
 from streams.contracts.topics import TRANSLATE_INPUT
-from streams.engine import Transaction, broker_answers, reach, wait_for_broker
+from streams.engine import Transaction, broker_answers, reach, unended, wait_for_broker
 from streams.errors import LotgateError, Misconfigured, Transient
 from streams.runtime import clock
 
@@ -139,6 +139,7 @@ class SourceLoop:
             timeout_ms=config.transaction_timeout_ms,
             extra={"linger.ms": LINGER_MS},
         ) as transaction:
+            transaction.end_at(unended(self._connection, self._topics.written()))
             self._codec.prepare([TRANSLATE_INPUT], register=config.provision)
             frame = transaction_frame(self._codec, clock.now())
             self._topics.contract.read()

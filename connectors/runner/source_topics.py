@@ -17,7 +17,7 @@ from streams.contracts.provisioning import (
 )
 from streams.contracts.topic_specs import TopicSpec
 from streams.contracts.topics import DAY_MS, RECORD_LIMIT_BYTES, TRANSLATE_INPUT
-from streams.engine import preflight, provision, read_partition
+from streams.engine import preflight, provision, read_partition, topic_partitions
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -105,6 +105,20 @@ class SourceTopics:
                 kept="nothing was read",
                 advice=f"set a partition from 0 to {have - 1} that no other source uses",
             )
+
+    def written(self) -> dict[str, int]:
+        """Numbers of partitions of the topics that are there and that this source writes.
+
+        Raises:
+            Transient: The broker does not answer.
+        """
+        raw = f"{self._config.postgres(self._connection.prefix).name}."
+        there = topic_partitions(self._connection)
+        return {
+            name: count
+            for name, count in there.items()
+            if name.startswith(raw) or (name in self._partitions and name != self.signals)
+        }
 
     def announce(self, topics: Sequence[str]) -> None:
         """See `connectors.base.TableTopics.announce`."""

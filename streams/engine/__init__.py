@@ -8,8 +8,9 @@ Authors of rules    `Lotgate.stage` binds a rule; `Topic`, `Store`, `Verdict`, `
                     `streams.app.application` makes a `Lotgate` that a worker can run, and
                     `streams.engine.testing.Driver` runs its rules without a broker.
 Connectors          `Transaction`, `Reader`, `Record`, `read_partition`, `read_compacted`,
-                    `high_watermark`, `dead_letter`, `Origin`, `reach`, and the failures
-                    `Aborted`, `Fenced`, `OutcomeUnknown`, `StartPosition`
+                    `high_watermark`, `dead_letter`, `Origin`, `reach`, `topic_partitions`,
+                    `undecided`, `unended`, and the failures `Aborted`, `Fenced`,
+                    `OutcomeUnknown`, `StartPosition`
 Processes           `EngineSettings`, `FuseLimits`, `Parking`, `Encoding`, `run_worker`,
                     `supervised`, `arm`, `ExitCode`, `MEANING`, `exit_code_of`
 Operators' tools    `Stage`, `TopicFacts`, `describe`, `preflight`, `provision`,
@@ -79,9 +80,19 @@ if TYPE_CHECKING:
     from streams.engine.kafka.admin import TopicFacts, describe, preflight, provision
     from streams.engine.kafka.failures import Aborted, Fenced, OutcomeUnknown, StartPosition
     from streams.engine.kafka.reader import Reader
-    from streams.engine.kafka.reading import high_watermark, read_compacted, read_partition
+    from streams.engine.kafka.reading import (
+        high_watermark,
+        read_compacted,
+        read_partition,
+        undecided,
+    )
     from streams.engine.kafka.records import Record
-    from streams.engine.kafka.topics import broker_answers, wait_for_broker
+    from streams.engine.kafka.topics import (
+        broker_answers,
+        topic_partitions,
+        unended,
+        wait_for_broker,
+    )
     from streams.engine.kafka.transaction import Transaction
     from streams.engine.plugin.ending import exit_code_of
     from streams.engine.plugin.worker import run_worker
@@ -128,6 +139,9 @@ _HOMES = {
     "read_partition": "streams.engine.kafka.reading",
     "run_worker": "streams.engine.plugin.worker",
     "supervised": "streams.engine.watch.heart",
+    "topic_partitions": "streams.engine.kafka.topics",
+    "undecided": "streams.engine.kafka.reading",
+    "unended": "streams.engine.kafka.topics",
     "wait_for_broker": "streams.engine.kafka.topics",
 }
 
@@ -167,6 +181,9 @@ __all__ = [
     "read_partition",
     "run_worker",
     "supervised",
+    "topic_partitions",
+    "undecided",
+    "unended",
     "wait_for_broker",
 ]
 

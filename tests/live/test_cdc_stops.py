@@ -252,6 +252,23 @@ def test_a_registry_that_is_away_makes_the_source_wait(rig: Rig) -> None:
     assert len(rig.table("item")) == 1
 
 
+@pytest.mark.urs("M4.4")
+def test_what_another_writer_has_open_in_a_table_s_topic_stays_its_own(rig: Rig) -> None:
+    _once(rig)
+    with Transaction(rig.connection, "other", timeout_ms=60_000) as other:
+        other.begin()
+        for partition in range(2):
+            other.produce(f"{rig.name}.cdc.erp.public.item", b"x", b"y", partition=partition)
+        other.flush()
+        rig.sql("insert into item values (2, 'two')")
+        with rig.running() as running:
+            until(lambda: running.health.rows >= 1 or running.failure, "the row")
+            assert running.failure is None
+        other.abort()
+    found = sorted(rig.decoded(record.value)["after"]["id"] for record in rig.table("item"))
+    assert found == [1, 2]
+
+
 @pytest.mark.urs("M3.3", "M4.4")
 def test_a_broker_restart_in_the_middle_loses_and_doubles_nothing(rig: Rig, stack: Stack) -> None:
     with rig.running() as running:

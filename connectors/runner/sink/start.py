@@ -13,7 +13,7 @@ from connectors.runner.sink.patience import patiently
 from connectors.runner.sink.reported import commands_of, last_acks, open_holds, refuse_open
 from streams.contracts.provisioning import dead_letter_spec, topic_spec
 from streams.contracts.topics import HOLD_ACKS, HOLD_COMMANDS
-from streams.engine import Transaction, preflight
+from streams.engine import Transaction, preflight, undecided, unended
 from streams.errors import Misconfigured, Poison
 from streams.model.hold import Enforcement
 
@@ -70,7 +70,7 @@ async def run_sink(
         await _prepared(config, sink, health)
         commands = Commands(config, codec, sink, health)
         # What an earlier process of this name left open is ended before its acks are read.
-        await retry(finished, transaction.open)
+        await retry(finished, lambda: _end_former(config, connection, partitions, transaction))
         if config.enforcement is Enforcement.ENFORCE:
             await _place_open(config, connection, codec, partitions, commands, transaction)
         await Loop(config, connection, commands, transaction, health).run()
@@ -90,6 +90,21 @@ def _checked(config: SinkConfig, connection: KafkaConnection, codec: Codec) -> d
     found = preflight(connection, specs)
     codec.prepare([HOLD_COMMANDS, HOLD_ACKS])
     return {name: facts.partitions for name, facts in found.items()}
+
+
+def _end_former(
+    config: SinkConfig,
+    connection: KafkaConnection,
+    partitions: dict[str, int],
+    transaction: Transaction,
+) -> None:
+    """End what an earlier process of this name left open, also where the broker forgot to."""
+    transaction.settle()
+    inputs = [(config.commands, number) for number in range(partitions[config.commands])]
+    written = {name: count for name, count in partitions.items() if name != config.commands}
+    transaction.end_at(
+        unended(connection, written), undecided(connection, config.component, inputs)
+    )
 
 
 async def _prepared(config: SinkConfig, sink: Sink, health: SinkHealth) -> None:
