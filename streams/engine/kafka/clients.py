@@ -48,9 +48,6 @@ def base(connection: KafkaConnection) -> Settings:
         "bootstrap.servers": connection.bootstrap,
         # A broker that restarts is found again soon.
         "reconnect.backoff.max.ms": 1_000,
-        # Else librdkafka 2.16 replaces its brokers when all are down, keeps the old one as the
-        # group's coordinator, and send_offsets_to_transaction waits for it without an end.
-        "metadata.recovery.strategy": "none",
         # The library writes to stderr by itself: several lines per second while a broker is away.
         # What matters comes through `error_cb` into the process's own log.
         "log_level": 2,
@@ -71,6 +68,11 @@ def producer(
         **base(connection),
         "transactional.id": prefixed(connection.prefix, transactional_id),
         "transaction.timeout.ms": timeout_ms,
+        # Else librdkafka 2.16 replaces its brokers when all are down, keeps the old one as the
+        # group's coordinator, and send_offsets_to_transaction waits for it without an end.
+        # Such a producer may find no broker any more, and is then replaced; a consumer, which is
+        # not, would stay deaf: a broker that starts lists no broker, not even itself, for a while.
+        "metadata.recovery.strategy": "none",
         # A dead letter carries a whole record and its story, so it is the largest message there is.
         "message.max.bytes": DEAD_LETTER_LIMIT_BYTES,
         # The partitioner of Java clients, so that their joins with our topics find their keys.
