@@ -15,7 +15,7 @@ from localstack import Stack
 from localstack.host.ports import HOST, PortMemory
 from localstack.host.processes import Command, Process
 from localstack.parts import java
-from localstack.parts.broker import HEAP_MEGABYTES, SETTINGS
+from localstack.parts.broker import HEAP_MEGABYTES, SETTINGS, files_of_kafka
 
 READY_S = 90.0
 PARTITIONS_OF_STATE = 4
@@ -30,7 +30,7 @@ class Cluster:
         self.down: set[int] = set()
         stack = Stack(folder / "stack", cache=cache)
         stack.prepare(parts=("broker",))
-        self._kafka = stack.layout.parts / "kafka"
+        self._kafka = files_of_kafka(stack.layout)
         self._ports = PortMemory(folder / "ports.json")
         self._id = urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
         (self.folder / "run").mkdir(parents=True)

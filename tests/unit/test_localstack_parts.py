@@ -12,6 +12,7 @@ from localstack.host.artifacts import (
     REGISTRY_ARCHIVE,
     Coordinate,
     kafka_coordinates,
+    kafka_version,
     missing,
     pinned_checksums,
 )
@@ -26,8 +27,9 @@ def test_every_java_file_has_a_pinned_checksum_and_no_other_is_pinned() -> None:
 
 def test_the_broker_is_the_version_that_we_name() -> None:
     versions = {c.version for c in kafka_coordinates() if c.group == "org.apache.kafka"}
-    assert versions == {"4.4.0"}
-    assert len(kafka_coordinates()) == 45
+    assert versions == {kafka_version()}
+    # 4.3.0 to 4.4.0 can forget to end a transaction when they start (KAFKA-20734).
+    assert kafka_version() == "4.2.2"
 
 
 @pytest.mark.parametrize(

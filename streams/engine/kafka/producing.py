@@ -26,9 +26,11 @@ Place = tuple[str, int | None, bytes | None]
 class Traces:
     """Where a transaction went, and where one that was lost may still be open.
 
-    A broker that starts while a transaction expires can forget to end it in a partition (seen on
-    Kafka 4.4.0). It would block readers for ever, or worse, be ended by the commit of the same
-    producer's next transaction there, and be seen. An aborted one ends it for certain.
+    Kafka 4.3.0 to 4.4.0 forget, when they start, to end a transaction in partitions that have no
+    leader at that moment (KAFKA-20734). It would block readers for ever, or worse, be ended by the
+    commit of the same producer's next transaction there, and be seen. An aborted one ends it for
+    certain. What was forgotten after its commit had been confirmed cannot be told from that: such
+    brokers are not to be used where all copies of a partition can be down at once.
 
     Attributes:
         touched: Where the records of the transaction at hand went.

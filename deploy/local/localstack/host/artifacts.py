@@ -60,6 +60,12 @@ def kafka_coordinates() -> list[Coordinate]:
     return [Coordinate.parse(line) for line in lines]
 
 
+def kafka_version() -> str:
+    """Return the release of the pinned broker."""
+    (broker,) = (each for each in kafka_coordinates() if each.artifact.startswith("kafka_"))
+    return broker.version
+
+
 def pinned_checksums() -> dict[str, str]:
     """Return SHA-256 by coordinate, as published when the list was made."""
     pairs = (line.split() for line in CHECKSUMS.read_text(encoding="utf-8").splitlines() if line)

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 HEAP_MEGABYTES = 256
 # 2 MiB for a record's body and 64 KiB for its key, headers and framing.
 LARGEST_RECORD_BYTES = 2 * 1024 * 1024 + 64 * 1024
-# About what the 45 files weigh, for the progress bar.
-DOWNLOAD_BYTES = 43_000_000
+# About what the files weigh, for the progress bar.
+DOWNLOAD_BYTES = 45_100_000
 # A broker that ends in order writes the cache of its loaded classes, which takes seconds.
 TRAINING_STOP_SECONDS = 90.0
 
@@ -77,6 +77,11 @@ LOGGING = """\
 """
 
 
+def files_of_kafka(layout: Layout) -> Path:
+    """Where the broker's own files are, apart by release: two releases' files must never mix."""
+    return layout.parts / f"kafka-{artifacts.kafka_version()}"
+
+
 class Broker:
     """The broker of the stack."""
 
@@ -89,9 +94,10 @@ class Broker:
     def __init__(self, layout: Layout, ports: PortMemory) -> None:
         self._layout = layout
         self._ports = ports
-        self._libs = layout.parts / "kafka" / "libs"
-        self._cache = layout.parts / "kafka" / "classes.aot"
-        self._log_settings = layout.parts / "kafka" / "log4j2.xml"
+        files = files_of_kafka(layout)
+        self._libs = files / "libs"
+        self._cache = files / "classes.aot"
+        self._log_settings = files / "log4j2.xml"
         self._home = layout.data / "kafka"
 
     @property
@@ -103,7 +109,8 @@ class Broker:
         """Fetch the broker's files, and once record the classes that a start loads."""
         wanted = artifacts.kafka_coordinates()
         if artifacts.missing(self._libs, wanted):
-            with report.step("Kafka 4.4.0: 45 files, 43 MB") as step:
+            what = f"Kafka {artifacts.kafka_version()}: {len(wanted)} files, 45 MB"
+            with report.step(what) as step:
                 step.total(DOWNLOAD_BYTES)
                 artifacts.fetch(self._libs, self._layout.workshops / "kafka", wanted, step)
         write_whole(self._log_settings, LOGGING)
