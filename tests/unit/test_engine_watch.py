@@ -34,6 +34,15 @@ def test_without_a_limit_nothing_is_overdue() -> None:
     assert marks.overdue(1e9) == ""
 
 
+def test_who_waits_in_a_commit_is_held_up_and_who_polls_is_not() -> None:
+    marks = Marks(5.0)
+    marks.enter(Phase.COMMITTING, 10.0, waits_s=30.0)
+    assert not marks.is_held_up(10.5)
+    assert marks.is_held_up(11.5)
+    marks.enter(Phase.POLLING, 11.6)
+    assert not marks.is_held_up(60.0)
+
+
 def test_a_process_that_stood_still_blames_no_phase() -> None:
     marks = Marks(5)
     marks.enter(Phase.POLLING, 9.0)

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+LONG_S: Final = 1.0
+"""Whoever has been at something else for so long cannot have polled meanwhile."""
 
 
 class Phase(StrEnum):
@@ -70,6 +74,13 @@ class Marks:
             self.since = max(self.since, now)
         self.beaten = now
         return is_late
+
+    def is_held_up(self, now: float) -> bool:
+        """Whether partitions stand because the cycle has long been at something else than reading.
+
+        That has a limit of its own, see `overdue`.
+        """
+        return self.phase is not Phase.POLLING and now - self.since > LONG_S
 
     def overdue(self, now: float, share: float = 1.0) -> str:
         """What takes too long.

@@ -71,8 +71,9 @@ class Watch:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Beat from now on, until the loop closes."""
         now = monotonic()
-        if self.marks.beat(now, self._pause_s) or self.marks.waiting:
-            # Whoever waits for others, or was stopped, is not stuck.
+        late, marks = self.marks.beat(now, self._pause_s), self.marks
+        if late or marks.waiting or marks.is_held_up(now):
+            # Whoever waits for others, or was stopped, or has a commit to wait for, is not deaf.
             self.lags.excuse(now)
         if self._heart is not None:
             self._heart.beat()
