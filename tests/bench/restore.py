@@ -1,5 +1,7 @@
 """How long a partition of many keys takes to come back, and what its neighbour notices.
 
+Also how long a worker that was killed takes from its restart to the first record.
+
 Run: `python -m tests.bench.restore [--keys 1000000]`. One worker of the reference job in small on
 a broker of its own; the last line is one JSON object. Seconds are from the assignment to the first
 moment the partition could be consumed, as the worker's own log tells them.
@@ -12,6 +14,7 @@ import json
 import logging
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -26,7 +29,7 @@ from localstack.layout import REPOSITORY
 from streams.engine import Transaction
 from streams.engine.cycle.partition import STARTED_KEY
 from tests.live import engine_job as job
-from tests.live.engine_lab import Lab, borrowed
+from tests.live.engine_lab import Lab, borrowed, inspections
 from tests.parts import temporary_stack
 
 if TYPE_CHECKING:
@@ -136,7 +139,8 @@ def measured(lab: Lab) -> dict[str, Any]:
     first.kill()
     first.wait()
     before = said(lab)
-    first = lab.start("a", ENGINE_TEST_LOG="INFO")
+    first, took = restarted(lab)
+    found["restart_to_first_record_s"] = took
     found["own_disk"] = restored(lab, before, 2)
     lab.changes["standbys"] = 1
     second = lab.start("b", ENGINE_TEST_LOG="INFO")
@@ -148,6 +152,16 @@ def measured(lab: Lab) -> dict[str, Any]:
     found["standby"] = restored(lab, before, 1)
     lab.stop(second)
     return found
+
+
+def restarted(lab: Lab) -> tuple[subprocess.Popen[bytes], float]:
+    """Start a killed worker again, with input there; it, and seconds to its first record."""
+    at = lab.consumed()
+    lab.produce(inspections(1_000))
+    began = time.monotonic()
+    worker = lab.start("a", ENGINE_TEST_LOG="INFO")
+    lab.wait(lambda: lab.consumed() > at, "the first record after a kill", pause=0.02)
+    return worker, round(time.monotonic() - began, 2)
 
 
 def copied(lab: Lab) -> None:

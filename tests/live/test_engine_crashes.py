@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,9 +86,7 @@ def test_death_while_a_partition_is_given_up_is_not_seen(broker: str, tmp_path: 
         assert_exact(lab, EVENTS)
 
 
-def test_a_killed_worker_is_back_within_three_seconds_of_its_restart(
-    broker: str, tmp_path: Path
-) -> None:
+def test_a_killed_worker_is_back_before_its_session_ends(broker: str, tmp_path: Path) -> None:
     with borrowed(broker, tmp_path) as lab:
         lab.produce(EVENTS[:1_000])
         first = lab.start()
@@ -98,10 +95,8 @@ def test_a_killed_worker_is_back_within_three_seconds_of_its_restart(
         first.wait()
         before = lab.consumed()
         lab.produce(EVENTS[1_000:])
-        began = time.monotonic()
         lab.start()
-        lab.wait(lambda: lab.consumed() > before, "the first record after a kill")
-        # Three seconds on a quiet machine; the suite's other processes may take as much again.
-        assert time.monotonic() - began < 6
+        # How long it takes is measured by `tests.bench.restore`; a session would be 45 s.
+        lab.wait(lambda: lab.consumed() > before, "the first record after a kill", 20)
         lab.wait_consumed(len(EVENTS))
         assert_exact(lab, EVENTS)

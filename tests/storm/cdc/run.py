@@ -84,7 +84,8 @@ def _judge_invariant(storm: Storm, judgement: Judgement, topics: Topics) -> int:
     if storm.watcher.failure is not None:
         raise storm.watcher.failure
     judgement.count("invariant_violations", len(seen.violations), seen.violations[:3])
-    positions = [each for each in topics.positions() if each.get("phase") == "stream"]
+    positions = [each for each in topics.positions() if "lsn" in each]
+    # A slot begins confirmed at its snapshot's point, which stays until the first change of the log.
     stored = {each["lsn"] for each in positions}
     never = seen.confirmed - stored
     judgement.count("invariant_violations", len(never), f"confirmed, never stored: {never}")
