@@ -85,7 +85,7 @@ def _judge_invariant(storm: Storm, judgement: Judgement, topics: Topics) -> int:
         raise storm.watcher.failure
     judgement.count("invariant_violations", len(seen.violations), seen.violations[:3])
     positions = [each for each in topics.positions() if "lsn" in each]
-    # A slot begins confirmed at its snapshot's point, which stays until the first change of the log.
+    # A slot is confirmed at its snapshot's point from the start, until the log moves it on.
     stored = {each["lsn"] for each in positions}
     never = seen.confirmed - stored
     judgement.count("invariant_violations", len(never), f"confirmed, never stored: {never}")
