@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from streams.contracts.evolution import publish
+from streams.contracts.evolution.upcasters import fact_lineage
 from streams.contracts.topics import RECORD_LIMIT_BYTES
 from streams.contracts.wire.frames import (
     BAD_VALUE,
@@ -55,7 +56,7 @@ class _Binding:
         frame: Frame of records we write; empty until `Codec.prepare`.
         readers: For each writer's frame: payload to event.
         late: The same, where fields may be read when they are used.
-        lineage: What reads the states of earlier versions; None where there are none.
+        lineage: What reads states or facts of earlier versions; None where Avro's own rules do.
     """
 
     event: type
@@ -284,9 +285,16 @@ class Codec:
         return f"{name}-value" if version == 1 else f"{name}-v{version}-value"
 
     def _lineage(self, topic: Topic[Any], schema: Schema) -> Lineage | None:
-        """What reads the states of earlier versions; None where there can be none."""
+        """What reads states or facts of earlier versions; None where Avro's own rules do."""
         version = self._version(topic)
-        if topic.evolution is None or version == 1:
+        if topic.evolution is None:
+            named = topic.schema
+            return (
+                fact_lineage(self.catalog, named, self.subject(topic))
+                if isinstance(named, str)
+                else None
+            )
+        if version == 1:
             return None
 
         def earlier(number: int) -> tuple[Schema, ...]:

@@ -86,10 +86,10 @@ class Lineage:
                 fastavro.schemaless_writer(body, schema, value)
             except UNFIT as failure:
                 raise Poison(
-                    f"A state of {self._subject} was written by version {version} and cannot be"
+                    f"A value of {self._subject} was written by version {version} and cannot be"
                     f" made one of version {self._version}: {failure!r}",
                     code="not_upcast",
-                    advice="correct the store's upcasters",
+                    advice="correct the upcaster of that version",
                 ) from failure
             return read(body.getvalue(), 0)[0]
 

@@ -1,0 +1,104 @@
+"""Registers schemas after our own verdict, and sets the level by which the registry judges too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from streams.contracts.evolution.levels import Level, findings_at, level_named
+from streams.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from streams.contracts.registry import Registry
+    from streams.contracts.wire.schema_tree import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing a subject did.
+
+    Attributes:
+        subject: The subject.
+        id: Its schema's id.
+        registered: True if the registry did not have the schema before.
+        level_before: The subject's own level before, None if it had none.
+        level_set: True if the level was set now.
+    """
+
+    subject: str
+    id: int
+    registered: bool
+    level_before: str | None
+    level_set: bool
+
+
+def publish(
+    registry: Registry, subject: str, schema: Schema, level: Level = Level.FULL_TRANSITIVE
+) -> int:
+    """Register a schema after our own verdict, whatever the registry's level lets through.
+
+    Returns:
+        Its id.
+
+    Raises:
+        Misconfigured: `incompatible_schema`, with the reasons.
+        Transient: `registry_unreachable`.
+    """
+    _refuse_incompatible(registry, subject, schema, level)
+    return registry.register(subject, schema)
+
+
+def publish_at(
+    registry: Registry, subject: str, schema: Schema, level: Level = Level.FULL_TRANSITIVE
+) -> Published:
+    """Publish a schema with the level that its subject has from now on; safe to repeat.
+
+    The level goes up before the schema goes in, so that no other writer comes between.
+
+    Args:
+        registry: The registry.
+        subject: The subject.
+        schema: The schema.
+        level: The level that is wanted; one that demands less than the present one is refused.
+
+    Raises:
+        Misconfigured: `level_weakened`; `incompatible_schema`; `unknown_level`.
+        Transient: `registry_unreachable`.
+    """
+    own = registry.subject_level(subject)
+    _refuse_weaker(registry, subject, own, level)
+    known = registry.lookup(subject, schema)
+    if known is None:
+        # A verdict first: a refused schema leaves the registry as it was, its level included.
+        _refuse_incompatible(registry, subject, schema, level)
+    if own != level:
+        registry.set_subject_level(subject, level)
+    found_id = registry.register(subject, schema) if known is None else known
+    return Published(subject, found_id, known is None, own, own != level)
+
+
+def _refuse_weaker(registry: Registry, subject: str, own: str | None, level: Level) -> None:
+    now = level_named(own or registry.level(), f"the subject {subject}")
+    if level.demands(now):
+        return
+    raise Misconfigured(
+        f"{subject} is at {now}{'' if own else ' (the level of the whole registry)'}; {level} "
+        "would let in what its readers cannot follow",
+        code="level_weakened",
+        kept="nothing was registered and the level stays as it is",
+        advice=f"publish with --level {now} or more, or publish a new topic beside the old one",
+    )
+
+
+def _refuse_incompatible(registry: Registry, subject: str, schema: Schema, level: Level) -> None:
+    found = findings_at(level, registry.versions(subject), schema)
+    if not found:
+        return
+    first = found[0][0]
+    reasons = "; ".join(str(reason) for number, reason in found if number == first)
+    raise Misconfigured(
+        f"The schema for {subject} cannot live beside its version {first}: {reasons}",
+        code="incompatible_schema",
+        kept="nothing was registered or produced",
+        advice="make the change compatible, or publish a new topic beside the old one",
+    )
