@@ -114,8 +114,9 @@ def consumer_faults(consumer: Consumer, catalog: Catalog) -> list[tuple[str, str
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The question after the nearest valid name; empty if none is near."""
-    found = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+    names = {name.lower(): name for name in known}
+    found = get_close_matches(word.lower(), names, n=1, cutoff=0.5)
+    return f"; did you mean {names[found[0]]}?" if found else ""
 
 
 def _bad(file: str, line: int, why: str) -> Misconfigured:

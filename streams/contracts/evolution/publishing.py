@@ -9,6 +9,8 @@ from streams.contracts.evolution.levels import Level, findings_at, level_named
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from streams.contracts.registry import Registry
     from streams.contracts.wire.schema_tree import Schema
 
@@ -48,33 +50,37 @@ def publish(
     return registry.register(subject, schema)
 
 
-def publish_at(
-    registry: Registry, subject: str, schema: Schema, level: Level = Level.FULL_TRANSITIVE
-) -> Published:
-    """Publish a schema with the level that its subject has from now on; safe to repeat.
+def publish_all(
+    registry: Registry, wanted: Mapping[str, Schema], level: Level = Level.FULL_TRANSITIVE
+) -> tuple[Published, ...]:
+    """Publish schemas with the level that their subjects have from now on; safe to repeat.
 
-    The level goes up before the schema goes in, so that no other writer comes between.
+    All are judged before anything is written, and each level goes up before its schema goes in,
+    so that no other writer comes between.
 
     Args:
         registry: The registry.
-        subject: The subject.
-        schema: The schema.
+        wanted: Schema by subject.
         level: The level that is wanted; one that demands less than the present one is refused.
 
     Raises:
         Misconfigured: `level_weakened`; `incompatible_schema`; `unknown_level`.
         Transient: `registry_unreachable`.
     """
-    own = registry.subject_level(subject)
-    _refuse_weaker(registry, subject, own, level)
-    known = registry.lookup(subject, schema)
-    if known is None:
-        # A verdict first: a refused schema leaves the registry as it was, its level included.
-        _refuse_incompatible(registry, subject, schema, level)
-    if own != level:
-        registry.set_subject_level(subject, level)
-    found_id = registry.register(subject, schema) if known is None else known
-    return Published(subject, found_id, known is None, own, own != level)
+    own = {subject: registry.subject_level(subject) for subject in wanted}
+    known = {subject: registry.lookup(subject, schema) for subject, schema in wanted.items()}
+    for subject, schema in wanted.items():
+        _refuse_weaker(registry, subject, own[subject], level)
+        if known[subject] is None:
+            _refuse_incompatible(registry, subject, schema, level)
+    done = []
+    for subject, schema in wanted.items():
+        before, found = own[subject], known[subject]
+        if before != level:
+            registry.set_subject_level(subject, level)
+        given = registry.register(subject, schema) if found is None else found
+        done.append(Published(subject, given, found is None, before, before != level))
+    return tuple(done)
 
 
 def _refuse_weaker(registry: Registry, subject: str, own: str | None, level: Level) -> None:
