@@ -1,6 +1,6 @@
 """Our source alone, in half a minute: for tuning.
 
-    python -m tests.bench.cdc.quick [--rows 500000] [--rounds 2] [--translator T] [--snapshot]
+    python -m tests.bench.cdc.quick [--rows 500000] [--rounds 2] [--translator T] [--snapshot [--workers N]]
 
 The table is filled in transactions of 100 rows; then a source reads them all, from the log or from
 the table. It prints CPU seconds per million rows (by thread too), rows per second, and the peak of
@@ -47,7 +47,9 @@ def once(ours: Ours, rows: int) -> tuple[Drain, str]:
 def measured(ground: Ground, server: Server, given: argparse.Namespace) -> None:
     """Fill the table once and let one source after the other read it."""
     dsn = server.database("quick")
-    settings: dict[str, Any] = {"translator": given.translator} if given.translator else {}
+    settings: dict[str, Any] = {"snapshot_workers": given.workers}
+    if given.translator:
+        settings["translator"] = given.translator
     sources = [
         Ours(ground, server, dsn, f"quick{number}", settings, given.snapshot)
         for number in range(given.rounds)
@@ -74,6 +76,7 @@ def main() -> int:
     parser.add_argument("--per-transaction", type=int, default=100)
     parser.add_argument("--translator", default="")
     parser.add_argument("--snapshot", action="store_true", help="read the table, not the log")
+    parser.add_argument("--workers", type=int, default=1, help="of a snapshot")
     given = parser.parse_args()
     with lent() as ground, lent_server(Layout(ground.folder / "pg", ground.folder)) as server:
         measured(ground, server, given)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _MOST_DIGITS = 24
 new = tuple.__new__
 join = b"".join
+Row = tuple[bytes | None, bytes, bytes, bytes]
+"""A row's key, value, event id and event UUID."""
 _Span = tuple[bytes, Any, Sequence[bytes], bytes]
 """Of a table: event ids up to the row, the hash of their UUIDs so far, source blocks up to the
 number (by its digits), and what follows it."""
@@ -46,9 +48,27 @@ class BulkMaker:
             number: The first one's number in the run.
             piece: Takes records and dead rows.
         """
-        encoder, key_frame, topic = table.encoder, table.key_frame, table.plan.topic
+        topic, found = table.plan.topic, self.rows(table, rows, number, piece)
+        piece.records += [
+            new(
+                RawRecord,
+                (topic, key, value, [("event_id", event), ("event_uuid", uuid)], ANY_PARTITION),
+            )
+            for key, value, event, uuid in found
+        ]
+
+    def rows(self, table: Table, rows: Sequence[bytes], number: int, piece: Piece) -> list[Row]:
+        """What differs between the records of rows in binary form.
+
+        Args:
+            table: Their table.
+            rows: The rows as they were copied.
+            number: The first one's number in the run.
+            piece: Takes what must go another way, and dead rows; and is told the size.
+        """
+        encoder, key_frame, found = table.encoder, table.key_frame, list[Row]()
         assert encoder is not None  # noqa: S101 - see `reads_binary`
-        copied, add = encoder.copied, piece.records.append
+        copied, add = encoder.copied, found.append
         event, seed, opening, tail = self._spans.get(table.name) or self._span(table)
         head = table.value_frame + b"\0\2"
         limit, size = self._maker.limit, 0
@@ -69,11 +89,11 @@ class BulkMaker:
             if len(value) > limit:
                 self._slow(table, row, place, piece)
                 continue
-            headers = [("event_id", event + name), ("event_uuid", bytes(uuid))]
             framed = None if key is None else key_frame + key
-            add(new(RawRecord, (topic, framed, value, headers, ANY_PARTITION)))
+            add((framed, value, event + name, bytes(uuid)))
             size += len(value)
         piece.size += size
+        return found
 
     def made(self, table: Table, rows: Sequence[bytes], number: int, piece: Piece) -> list[Made]:
         """The same as `fast`, but row by row; the piece takes dead rows only."""

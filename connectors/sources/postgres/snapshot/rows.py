@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connectors.base import Change, DeadRow, Position, RawRecord
-from connectors.sources.encoding.transactions import TransactionHead, chunk_body
+from connectors.sources.encoding.transactions import TransactionHead, chunk_body, transaction_id
 from connectors.sources.postgres.log.readable import readable_cells
 from connectors.sources.postgres.log.transaction import dead_row
 from connectors.sources.postgres.shape.envelope import SourceBlock, SourceFacts, clock_part
@@ -177,6 +177,7 @@ class RowMaker:
             position=Position(fields),
             records=piece.records,
             transaction=body,
+            transaction_id="" if body is None else transaction_id(self._head),
             dead=piece.dead,
             rows=len(piece.records) + len(piece.dead),
             size=piece.size,

@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self
 
 from connectors.sources.postgres.snapshot.first.process import CopyProcess
+from connectors.sources.postgres.snapshot.first.wire import ORDERS
 from connectors.sources.postgres.snapshot.session import Session
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from connectors.sources.postgres.shape.tables import Table
-    from connectors.sources.postgres.snapshot.first.process import Encoded, Setup
+    from connectors.sources.postgres.snapshot.first.wire import Encoded, Setup
     from connectors.sources.postgres.snapshot.ranges import Key, Range, Readable
     from connectors.sources.postgres.snapshot.state import TableCursor
 
@@ -119,7 +120,8 @@ class Readers:
         self._idle: SimpleQueue[CopyProcess] = SimpleQueue()
         self._sessions: list[Session] = []
         self._free: SimpleQueue[Session] = SimpleQueue()
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="snapshot")
+        # As many as wait for a connection or for a process's answer.
+        self._pool = ThreadPoolExecutor(count * ORDERS, thread_name_prefix="snapshot")
         self._planning = ThreadPoolExecutor(1, thread_name_prefix="ranges")
         try:
             for _ in range(count + 1):
@@ -158,6 +160,7 @@ class Readers:
         for _ in range(self._count):
             process = CopyProcess(setup)
             self._processes.append(process)
+        for process in self._processes * ORDERS:
             self._idle.put(process)
 
     def blocks(self, tables: Sequence[Wanted], stopped: Callable[[], bool]) -> Iterator[Block]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from connectors.base import Change
     from connectors.sources.postgres.settings import PostgresSettings
     from connectors.sources.postgres.snapshot.first.blocks import Block
-    from connectors.sources.postgres.snapshot.first.process import Encoded
+    from connectors.sources.postgres.snapshot.first.wire import Encoded
     from connectors.sources.postgres.snapshot.rows import RowMaker
     from connectors.sources.postgres.snapshot.state import TableCursor
 

@@ -10,7 +10,7 @@ from connectors.sources.postgres.snapshot.copied import reads_binary
 from connectors.sources.postgres.snapshot.first.blocks import Readers, Wanted
 from connectors.sources.postgres.snapshot.first.gap import vanished
 from connectors.sources.postgres.snapshot.first.pieces import Pieces
-from connectors.sources.postgres.snapshot.first.process import Setup
+from connectors.sources.postgres.snapshot.first.wire import Setup
 from connectors.sources.postgres.snapshot.progress import ProgressClock
 from connectors.sources.postgres.snapshot.ranges import readable
 from connectors.sources.postgres.snapshot.rows import Piece, RowMaker
