@@ -1,6 +1,7 @@
 """Our source alone, in half a minute: for tuning.
 
-    python -m tests.bench.cdc.quick [--rows 500000] [--rounds 2] [--translator T] [--snapshot [--workers N]]
+    python -m tests.bench.cdc.quick [--rows 500000] [--rounds 2] [--translator T]
+    python -m tests.bench.cdc.quick --snapshot [--workers N]
 
 The table is filled in transactions of 100 rows; then a source reads them all, from the log or from
 the table. It prints CPU seconds per million rows (by thread too), rows per second, and the peak of
