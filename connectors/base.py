@@ -117,6 +117,7 @@ class Change:
         position: Where the source stands behind this change.
         records: Records for the raw topics, in log order.
         transaction: Avro body of one `SourceTransaction` chunk, or None.
+        transaction_id: With it: what names that transaction of the source, on every replay.
         dead: Rows that cannot be carried over.
         rows: Row changes in it.
         size: Bytes in it, about.
@@ -128,6 +129,7 @@ class Change:
     position: Position
     records: list[RawRecord] = field(default_factory=list)
     transaction: bytes | None = None
+    transaction_id: str = ""
     dead: list[DeadRow] = field(default_factory=list)
     rows: int = 0
     size: int = 0

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from connectors.sources.encoding.transactions import TransactionHead, chunk_body
+from streams.contracts.provenance import HEADER, begun
 from streams.contracts.topics import DEAD_LETTER_LIMIT_BYTES, RECORD_LIMIT_BYTES, TRANSLATE_INPUT
 from streams.engine import reach
 from streams.errors import Misconfigured
@@ -84,6 +85,7 @@ class Batch:
         self._transaction = transaction
         self._frame = frame
         self._key = config.source.encode()
+        self._name = f"source/{config.source}"
         self._began = 0.0
         self.snapshot = False
         self.position: Position | None = None
@@ -119,7 +121,9 @@ class Batch:
             self._dead(row)
         if change.transaction is not None:
             value = self._frame + change.transaction
-            self._transaction.produce(self._topics.transactions, self._key, value)
+            chain = begun(self._name, self._config.version, change.transaction_id)
+            headers = [(HEADER, chain)]
+            self._transaction.produce(self._topics.transactions, self._key, value, headers)
         self.rows += change.rows
         self.dead += len(change.dead)
         self.bytes += change.size

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 E = TypeVar("E")
 
 Cleanup = Literal["delete", "compact"]
+Provenance = Literal["open", "first", "chain"]
 
 DAY_MS = 24 * 60 * 60 * 1000
 FOREVER = -1
@@ -85,6 +86,10 @@ class Topic(Generic[E]):
         zone: `site` or `dmz`.
         criticality: GxP criticality, `high` or `low`.
         doc: What its records mean, one sentence.
+        provenance: What a stage asks of its records before it uses them. `open`: nothing. `chain`:
+            the header that says what they were made from (`streams.contracts.provenance`).
+            `first`: the same, but an event that nothing was transformed into (its
+            `envelope.transform` is empty) may begin a chain: any producer can state a fact.
         evolution: With a changelog: the version of its states. Their versions need not read each
             other, so each has a subject of its own.
     """
@@ -100,6 +105,7 @@ class Topic(Generic[E]):
     zone: str = "site"
     criticality: str = "high"
     doc: str = ""
+    provenance: Provenance = "open"
     evolution: Evolution | None = field(default=None, repr=False, compare=False)
 
     def full_name(self, prefix: str, group: str) -> str:
@@ -144,6 +150,7 @@ LOTS = Topic(
     lambda lot: lot.lot_id,
     retention_ms=FOREVER,
     doc="A lot exists, changed, or stock of it arrived.",
+    provenance="first",
 )
 GENEALOGY = Topic(
     "inventory.genealogy_edge.events",
@@ -152,6 +159,7 @@ GENEALOGY = Topic(
     lambda edge: edge.child_lot_id,
     retention_ms=FOREVER,
     doc="A lot was made from another lot.",
+    provenance="first",
 )
 INSPECTIONS = Topic(
     "quality.inspection_result.events",
@@ -160,6 +168,7 @@ INSPECTIONS = Topic(
     lambda result: result.inspection_id,
     retention_ms=FOREVER,
     doc="An inspection ended.",
+    provenance="first",
 )
 NONCONFORMITIES = Topic(
     "quality.nonconformity.events",
@@ -168,6 +177,7 @@ NONCONFORMITIES = Topic(
     lambda nonconformity: nonconformity.nc_id,
     retention_ms=FOREVER,
     doc="A nonconformity record at one version.",
+    provenance="first",
 )
 CUSTOMER_SPECS = Topic(
     "quality.customer_spec.events",
@@ -176,6 +186,7 @@ CUSTOMER_SPECS = Topic(
     lambda spec: customer_item(spec.customer, spec.item),
     retention_ms=FOREVER,
     doc="A customer's specification of an item at one version, with when it takes effect.",
+    provenance="first",
 )
 HOLD_COMMANDS = Topic(
     "inventory.hold.commands",
@@ -184,6 +195,7 @@ HOLD_COMMANDS = Topic(
     lambda command: command.lot_id,
     retention_ms=FOREVER,
     doc="Hold a lot at a target, or give it back.",
+    provenance="chain",
 )
 HOLD_ACKS = Topic(
     "inventory.hold.acks",
@@ -192,6 +204,7 @@ HOLD_ACKS = Topic(
     lambda ack: ack.lot_id,
     retention_ms=FOREVER,
     doc="What the target was seen to be after a command.",
+    provenance="chain",
 )
 HOLD_STATE = Topic(
     "inventory.hold.state",
@@ -200,6 +213,7 @@ HOLD_STATE = Topic(
     lambda state: state.lot_id,
     cleanup="compact",
     doc="Whether a lot is held now, and why.",
+    provenance="chain",
 )
 TRANSLATE_INPUT = Topic(
     "{group}-translate-input",
@@ -207,6 +221,7 @@ TRANSLATE_INPUT = Topic(
     "lotgate.cdc.SourceTransaction",
     lambda transaction: transaction.source,
     doc="One database transaction of a source, in log order.",
+    provenance="chain",
 )
 CAUSE_INPUT = Topic(
     "{group}-cause-input",
@@ -214,6 +229,7 @@ CAUSE_INPUT = Topic(
     "lotgate.quality.CauseMessage",
     lambda message: message.cause_id,
     doc="A cause of holds at one version.",
+    provenance="chain",
 )
 LOT_INPUT = Topic(
     "{group}-lot-input",
@@ -221,6 +237,7 @@ LOT_INPUT = Topic(
     "lotgate.inventory.LotMessage",
     lambda message: message.lot_id,
     doc="Everything that can reach a lot's state.",
+    provenance="chain",
 )
 
 FACTS: tuple[Topic[Any], ...] = (

@@ -25,6 +25,7 @@ from connectors.runner.sink.config import Retrying, SinkConfig
 from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec
 from streams.contracts.file_registry import FileRegistry
+from streams.contracts.provenance import HEADER, begun
 from streams.contracts.provisioning import dead_letter_spec, topic_spec
 from streams.contracts.topics import HOLD_ACKS, HOLD_COMMANDS
 from streams.engine import Record, Transaction, provision
@@ -95,7 +96,8 @@ class Bench:
         """Publish anything as commands."""
         self._writer.begin()
         for key, value in records:
-            self._writer.produce(self.config.commands, key, value, [("traceparent", b"00-1-2-01")])
+            headers = [("traceparent", b"00-1-2-01"), (HEADER, begun("bench", "1", "e-1"))]
+            self._writer.produce(self.config.commands, key, value, headers)
         self._writer.commit()
 
     def acks(self) -> list[HoldAck]:

@@ -16,6 +16,7 @@ from confluent_kafka import Producer
 from streams.app import schemas_of, topics_of
 from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec
+from streams.contracts.provenance import HEADER, begun
 from streams.contracts.registry import ConfluentRegistry
 from streams.contracts.topics import FACTS, TRANSLATE_INPUT
 from streams.engine import provision, read_partition
@@ -89,8 +90,10 @@ class Site:
             }
         )
         topic = TRANSLATE_INPUT.full_name("", self.connection.group)
+        headers = [(HEADER, begun("test", "1", "e-1"))]
         for record in records:
-            producer.produce(topic, self.codec.encode(TRANSLATE_INPUT, record), record.source)
+            value = self.codec.encode(TRANSLATE_INPUT, record)
+            producer.produce(topic, value, record.source, headers=headers)
             producer.poll(0)
         assert producer.flush(30) == 0
 

@@ -150,7 +150,7 @@ def test_a_store_with_two_inputs_is_refused() -> None:
 
 
 def test_outputs_go_by_type_and_an_undeclared_one_stops_the_process() -> None:
-    effects = Effects(stage("a", NUMBERS), Decimals(), {"numbers": "x.numbers"}, 200)
+    effects = Effects(stage("a", NUMBERS), Decimals(), {"numbers": "x.numbers"}, 200, "1")
     source = StoredRecord(1, b"k", b"v", (("traceparent", b"00-1"), ("other", b"2")))
     outputs, rejected = effects.outputs((Number(7), Poison("part", code="bad_row")), source)
     assert outputs == [("x.numbers", b"7", b"7", [("traceparent", b"00-1")])]

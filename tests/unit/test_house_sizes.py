@@ -23,6 +23,7 @@ LONG_FILES: dict[str, str] = {
         "what writes, reads and versions a topic's records shares one binding"
     ),
     "streams/contracts/registry.py": "one interface and what each of its calls may answer",
+    "streams/contracts/topics.py": "every topic is declared in this one place",
     "streams/engine/cycle/membership.py": (
         "what the group's callbacks do to the partitions of a worker"
     ),

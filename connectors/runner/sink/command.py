@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from connectors.runner.sink.patience import patiently
 from connectors.runner.sink.records import Answer, Output, ack_of, ack_record, letter_of
 from connectors.runner.sink.result import result_of, unfinished, would_be
+from streams.contracts.provenance import Gate
 from streams.contracts.topics import HOLD_COMMANDS
 from streams.engine import reach
 from streams.errors import Misconfigured, Poison, Transient
@@ -47,10 +48,12 @@ class Attempt:
     Attributes:
         number: Tries begun.
         command: The command, once it was decoded.
+        chain: What the command was made from.
     """
 
     number: int = 0
     command: HoldCommand | None = None
+    chain: bytes = b""
 
 
 class Commands:
@@ -75,6 +78,7 @@ class Commands:
         self._codec = codec
         self._sink = sink
         self._denied = 0
+        self._gate = Gate(HOLD_COMMANDS, codec.decode)
 
     async def settle(self, record: Record) -> Settled:
         """Carry out the command in a record, however long the target is away.
@@ -94,12 +98,14 @@ class Commands:
 
     async def _tried(self, record: Record, attempt: Attempt) -> tuple[Output, ...]:
         attempt.number += 1
-        command = attempt.command = await self._decoded(record)
+        command = await self._decoded(record)
+        attempt.chain = self._gate.chain_of(record.headers, record.value)
+        attempt.command = command
         if command.target != self._config.target:
             return ()
         answer = await self._answer(command)
         ack = ack_of(command, answer, self._config.enforcement, now(), self._config)
-        return (ack_record(ack, self._config, self._codec),)
+        return (ack_record(ack, self._config, self._codec, attempt.chain),)
 
     async def _decoded(self, record: Record) -> HoldCommand:
         if record.value is None:
@@ -161,7 +167,7 @@ class Commands:
             advice=error.advice,
         )
         ack = ack_of(command, answer, self._config.enforcement, now(), self._config)
-        return Settled(record, (ack_record(ack, self._config, self._codec), letter))
+        return Settled(record, (ack_record(ack, self._config, self._codec, attempt.chain), letter))
 
     async def _last_look(self, command: HoldCommand, error: Poison) -> Observation | None:
         """What the target shows after a refusal: a part may have been done. Tried once."""

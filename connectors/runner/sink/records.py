@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from connectors.runner.sink.result import advice_of
 from streams.contracts.headers import headers_of
+from streams.contracts.provenance import HEADER, appended, step
 from streams.contracts.topics import HOLD_ACKS
 from streams.errors import LotgateError
 from streams.model.envelope import Transform
@@ -118,13 +119,21 @@ def ack_of(
     )
 
 
-def ack_record(ack: HoldAck, config: SinkConfig, codec: Codec) -> Output:
-    """An ack as a record."""
+def ack_record(ack: HoldAck, config: SinkConfig, codec: Codec, chain: bytes) -> Output:
+    """An ack as a record.
+
+    Args:
+        ack: The ack.
+        config: Names this sink.
+        codec: Encodes it.
+        chain: The chain of the command that it answers.
+    """
+    own = step(config.component, config.build)
     return Output(
         config.acks,
         HOLD_ACKS.key(ack).encode(),
         codec.encode(HOLD_ACKS, ack),
-        tuple(headers_of(ack, HOLD_ACKS)),
+        (*headers_of(ack, HOLD_ACKS), (HEADER, appended(chain, own, ack))),
     )
 
 

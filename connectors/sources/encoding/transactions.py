@@ -45,6 +45,11 @@ class TransactionHead:
     connector_version: str
 
 
+def transaction_id(head: TransactionHead) -> str:
+    """What names a transaction of a source in a chain: source, server and commit position."""
+    return f"{head.source}:{head.system_id}:{head.commit_lsn}"
+
+
 def chunk_body(head: TransactionHead, chunk: int, changes: list[bytes], *, last: bool) -> bytes:
     """Encode one chunk.
 

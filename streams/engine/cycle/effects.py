@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.contracts.headers import headers_of as envelope_headers
+from streams.contracts.provenance import HEADER, appended, begun, step
 from streams.errors import LotgateError, Poison
 
 if TYPE_CHECKING:
@@ -26,10 +27,20 @@ class Undeclared(LotgateError):
 
 
 class Effects:
-    """Encodes the outputs of one stage."""
+    """Encodes the outputs of one stage.
+
+    Attributes:
+        chain: The chain of the record at hand, where the stage's topic asks for one; None where
+            it is taken from the record's headers if there is any.
+    """
 
     def __init__(
-        self, stage: Stage, codec: Encoding, names: dict[str, str], limit_bytes: int
+        self,
+        stage: Stage,
+        codec: Encoding,
+        names: dict[str, str],
+        limit_bytes: int,
+        build: str,
     ) -> None:
         """Prepare for a stage.
 
@@ -38,7 +49,10 @@ class Effects:
             codec: Encodes the events.
             names: Full names of topics by their declared names.
             limit_bytes: Largest record that may be emitted.
+            build: Version of the running code: the stage's own where it states none.
         """
+        self.chain: bytes | None = None
+        self._step = step(stage.name, stage.version or build)
         self._stage = stage
         self._codec = codec
         self._names = names
@@ -65,19 +79,24 @@ class Effects:
         """
         outputs: list[Output] = []
         rejected: list[Poison] = []
-        trace = self._trace(record) if told is None else told
+        trace, chain = self._carried(record)
+        carried = bool(chain)
+        if told is not None:
+            trace, chain = told, self._of_timer(told)
         for event in events:
             if isinstance(event, Poison):
                 rejected.append(event)
             else:
-                outputs.append(self._output(event, trace))
+                outputs.append(self._output(event, trace, chain, carried=carried))
         return outputs, rejected
 
-    def _output(self, event: object, trace: list[tuple[str, bytes]]) -> Output:
+    def _output(self, event: object, trace: Headers, chain: bytes, *, carried: bool) -> Output:
         topic, name = self._routes.get(type(event)) or self._route(event)
         value = self._codec.encode(topic, event)
         key = topic.key(event).encode()
         headers = envelope_headers(event, topic)
+        if carried or headers or topic.provenance != "open":
+            headers = [*headers, (HEADER, appended(chain, self._step, event))]
         if trace and not any(known == trace[0][0] for known, _ in headers):
             headers = [*headers, *trace]
         size = len(value) + len(key) + sum(len(a) + len(b) + 8 for a, b in headers) + 128
@@ -105,9 +124,20 @@ class Effects:
             advice=f"add the topic of that type to emits= of stage {self._stage.name}",
         )
 
-    @staticmethod
-    def _trace(record: Raw | None) -> list[tuple[str, bytes]]:
+    def _carried(self, record: Raw | None) -> tuple[Headers, bytes]:
+        """The trace and the chain of a record, empty for none."""
         headers = record.headers() if record is not None else None
-        if not headers:
-            return []
-        return [(name, value) for name, value in headers if name == TRACE]
+        trace: Headers = []
+        chain = self.chain or b""
+        for name, value in headers or ():
+            if name == TRACE:
+                trace.append((name, value))
+            elif name == HEADER and self.chain is None:
+                chain = value or b""
+        return trace, chain
+
+    def _of_timer(self, told: Headers) -> bytes:
+        """A firing follows from no record: its chain begins with the timer."""
+        # Name, key and due time: a replayed history says the same again.
+        timer = ":".join(value.decode(errors="backslashreplace") for _, value in told[:3])
+        return begun(f"timer/{self._stage.name}", "", timer)

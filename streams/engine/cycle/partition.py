@@ -66,7 +66,7 @@ class Partition:
         self.changes = self.staged.changes
         self.ledger = self.staged.ledger
         self._table = None if stage.store is None else Table(stage.store, codec, disk)
-        effects = Effects(stage, codec, names, settings.record_limit_bytes)
+        effects = Effects(stage, codec, names, settings.record_limit_bytes, settings.build)
         pending = Pending(disk, self.changes)
         self._apply = bind(stage, codec, effects, self._table, pending, self.changes)
         fire = bind_due(stage, effects, self._table, pending, self.changes, self.number)

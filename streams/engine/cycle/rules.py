@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from streams.contracts.provenance import Gate
 from streams.contracts.wire.frames import FRAME_BYTES
 from streams.engine.cycle.effects import Undeclared
 from streams.engine.state.keys import user_key
@@ -48,10 +49,28 @@ def bind(
         changes: The partition's staged store changes; the function adds to them.
     """
     if table is None:
-        return _stateless(stage, codec, effects)
-    if stage.scope == "partition":
-        return _over_partition(stage, codec, effects, table, pending, changes)
-    return _over_key(stage, codec, effects, table, pending)
+        apply = _stateless(stage, codec, effects)
+    elif stage.scope == "partition":
+        apply = _over_partition(stage, codec, effects, table, pending, changes)
+    else:
+        apply = _over_key(stage, codec, effects, table, pending)
+    if stage.topic.provenance == "open":
+        return apply
+    return _behind_gate(Gate(stage.topic, codec.decode), effects, apply)
+
+
+def _behind_gate(
+    gate: Gate,
+    effects: Effects,
+    apply: Callable[[Raw], tuple[list[Output], list[Poison]] | None],
+) -> Callable[[Raw], tuple[list[Output], list[Poison]] | None]:
+    """Let only records through that say where they come from."""
+
+    def admitted(record: Raw) -> tuple[list[Output], list[Poison]] | None:
+        effects.chain = gate.chain_of(record.headers(), record.value())
+        return apply(record)
+
+    return admitted
 
 
 def _payload(record: Raw) -> bytes:

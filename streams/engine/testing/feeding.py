@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.contracts.headers import headers_of
+from streams.contracts.provenance import HEADER, begun
 from streams.engine.testing.job import Job
 from streams.errors import Misconfigured
 
@@ -32,6 +33,10 @@ class Fed(Job):
             to = topic if topic is not None else self._input_of(type(event))
             value = self.codec.encode(to, event)
             headers = headers_of(event, to)
+            if to.provenance != "open":
+                envelope = getattr(event, "envelope", None)
+                first = begun("driver", "", getattr(envelope, "event_id", to.key(event)))
+                headers = [*headers, (HEADER, first)]
             self._broker.append(self._full(to), to.key(event).encode(), value, headers)
 
     def send_raw(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.base import Change, Position
 from connectors.sources.encoding import primitives as avro
 from connectors.sources.encoding.blocks import Blocks
-from connectors.sources.encoding.transactions import chunk_body
+from connectors.sources.encoding.transactions import chunk_body, transaction_id
 from connectors.sources.postgres.beside.session import Beside
 from connectors.sources.postgres.log import frames, pgoutput
 from connectors.sources.postgres.log.carrying import Carrying
@@ -226,14 +226,16 @@ class Assembler:
 
     def _finish(self, current: OpenTransaction, position: Position, *, last: bool) -> None:
         self._beside.around(current, last=last)
-        body = None
+        body, identity = None, ""
         if current.head is not None:
             body = chunk_body(current.head, current.chunk, current.changes, last=last)
+            identity = transaction_id(current.head)
         self._done.append(
             Change(
                 position=position,
                 records=current.records,
                 transaction=body,
+                transaction_id=identity,
                 dead=current.dead,
                 rows=current.rows,
                 size=current.size,
