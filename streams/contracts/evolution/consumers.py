@@ -113,10 +113,10 @@ def consumer_faults(consumer: Consumer, catalog: Catalog) -> list[tuple[str, str
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The question after the nearest valid name; empty if none is near."""
+    """Words that name the nearest valid name; empty if none is near."""
     names = {name.lower(): name for name in known}
     found = get_close_matches(word.lower(), names, n=1, cutoff=0.5)
-    return f"; did you mean {names[found[0]]}?" if found else ""
+    return f"; the nearest is {names[found[0]]}" if found else ""
 
 
 def _bad(file: str, line: int, why: str) -> Misconfigured:
