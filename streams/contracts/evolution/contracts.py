@@ -128,7 +128,7 @@ class Contracts:
             finding: The difference.
         """
         field = _own_field(finding.place, name)
-        return tuple(
+        hurt = (
             reader.name
             for reader in self.readers(name)
             if reader.reads != name or reader.uses(field)
@@ -136,6 +136,7 @@ class Contracts:
             or reader.reads != name
             or reader.minimum <= version
         )
+        return tuple(dict.fromkeys(hurt))
 
     def place_of(self, place: Place) -> tuple[str, int]:
         """File and line of what a finding is about; the newest file that declares it."""

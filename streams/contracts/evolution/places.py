@@ -50,7 +50,9 @@ class _Scan:
         at = self._blank(at)
         while self._text[at : at + 1] != "}":
             key, end = self._plain.raw_decode(self._text, at)
-            below = (*path, str(key))
+            if not isinstance(key, str):
+                raise JSONDecodeError("expected a name", self._text, at)
+            below = (*path, key)
             self.lines[below] = bisect_right(self._starts, at)
             at = self._expect(":", end)
             at = self._next("}", self._value(below, at))
