@@ -121,7 +121,7 @@ _EVENT = (
     " record_offset, kafka_timestamp, site_id, source_system, source_database, source_schema,"
     " source_table, source_tx_id, source_lsn, source_ordinal, source_op, occurred_at, recorded_at,"
     " ingested_at, correlation_id, causation_id, trace_id, actor, actor_name, actor_role,"
-    " synthetic, schema_id, raw_sha256, body"
+    " synthetic, schema_id, raw_sha256, body, chain"
 )
 _DEAD_LETTER = (
     "topic, partition, record_offset, origin, original_topic, original_partition, original_offset,"

@@ -20,7 +20,7 @@ _EVENT = (
     "event_id, topic, kind, event_type, subject_id, subject_version, lots, partition,"
     " record_offset, kafka_timestamp, source_system, source_database, source_schema, source_table,"
     " source_tx_id, source_lsn, source_ordinal, source_op, recorded_at, correlation_id,"
-    " causation_id, actor, actor_name, actor_role, body"
+    " causation_id, actor, actor_name, actor_role, body, chain"
 )
 
 
@@ -53,6 +53,7 @@ class StoredEvent:
     actor_name: str
     actor_role: str
     body: dict[str, Any]
+    chain: str = ""
 
 
 def lots_named(connection: Connection[Any], asked: str) -> list[LotRow]:
@@ -81,6 +82,15 @@ def events_of(connection: Connection[Any], lots: Iterable[str]) -> list[StoredEv
         connection,
         "where lots && %(lots)s order by kafka_timestamp, topic, partition, record_offset",
         {"lots": list(lots)},
+    )
+
+
+def events_with(connection: Connection[Any], ids: Iterable[str]) -> list[StoredEvent]:
+    """Return the events that have one of these ids, in the order of the topics' own time."""
+    return _events(
+        connection,
+        "where event_id = any(%(ids)s) order by kafka_timestamp, topic, partition, record_offset",
+        {"ids": list(ids)},
     )
 
 

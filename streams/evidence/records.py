@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
+from streams.contracts.provenance import HEADER
 from streams.contracts.topics import FACTS, HOLD_ACKS, HOLD_COMMANDS, HOLD_STATE, Topic
 from streams.model.facts import CustomerSpec, GenealogyEdge, InspectionResult, Nonconformity
 from streams.model.ids import parts_of
@@ -91,7 +92,13 @@ def event_row(kind: Kind, event: Any, record: ReadRecord) -> dict[str, Any]:
         "schema_id": int.from_bytes(value[1:5], "big"),
         "raw_sha256": hashlib.sha256(value).digest(),
         "body": as_json(event),
+        "chain": _chain(record),
     }
+
+
+def _chain(record: ReadRecord) -> str:
+    found = [value for name, value in record.headers if name == HEADER]
+    return text(found[-1]) if found else ""
 
 
 def lots_of(event: Any) -> tuple[str, ...]:

@@ -141,6 +141,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "create index dead_letters_by_origin on evidence.dead_letters (original_topic)",
         OFFSETS,
     ),
+    # The chain of steps as the record's header told it; empty if the record came without.
+    ("alter table evidence.events add column chain text not null default ''",),
 )
 """Statements per version, oldest first. A released entry never changes; a change is a new entry."""
 

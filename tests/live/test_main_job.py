@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import httpx
 import orjson
+import psycopg
 import pytest
+from click.testing import CliRunner
 from demo import pipeline
 from demo.doctor import examine
 from demo.run import Demo
 from demo.summary import held_stock_request
 from localstack import PlainReport, Stack, scenario
 
+from streams.cli import cli
 from tests.live.main_job import assert_inspection_ended, hold_documents, quarantined
 from tests.live.shipper import Shipper
 from tests.parts import temporary_stack
@@ -45,7 +48,7 @@ def demo(job_stack: Stack) -> Iterator[Demo]:
         job_stack.stop(name)
 
 
-@pytest.mark.urs("M4.1", "M7.6", "X1")
+@pytest.mark.urs("M2.5", "M4.1", "M7.6", "X1")
 def test_a_failed_inspection_holds_the_lot_and_everything_made_from_it(
     demo: Demo, artefact: Artefact
 ) -> None:
@@ -53,6 +56,7 @@ def test_a_failed_inspection_holds_the_lot_and_everything_made_from_it(
     keep(demo, artefact, outcome.table)
     assert outcome.right, outcome.table
     assert_inspection_ended(demo)
+    assert_every_read_back_tells_its_hops(demo)
     assert_the_erp_itself_shows_the_held_goods(demo)
     assert_the_shipper_cannot_move_what_is_contained(demo)
     assert_the_doctor_finds_what_is_not_well(demo)
@@ -104,6 +108,26 @@ def test_a_killed_qms_source_misses_nothing(demo: Demo) -> None:
     )
     references = [d.reference for d in hold_documents(demo) if d.lot == "R-002"]
     assert len(references) == 1
+
+
+def assert_every_read_back_tells_its_hops(demo: Demo) -> None:
+    """`lotgate trace event` leads from a read-back over each step to the row's transaction."""
+    dsn = demo.stack.addresses().evidence_dsn
+    with psycopg.connect(dsn) as connection:
+        acks = connection.execute("select event_id from evidence.events where kind = 'ack'")
+        ids = [row[0] for row in acks]
+    assert ids
+    for event_id in ids:
+        asked = ["trace", "event", event_id, "--json"]
+        answer = CliRunner().invoke(cli, asked, obj=lambda: {"evidence_dsn": dsn})
+        assert answer.exit_code == 0, answer.output
+        (found,) = orjson.loads(answer.stdout)["events"]
+        made = [link["transform"] for link in found["links"] if link["made"]]
+        assert made[0] == "source/erp"
+        assert made[1:3] == ["tryton", "lotgate.hold"], made
+        assert made[-1].endswith("erp-hold")
+        assert all(link["place"] for link in found["links"][1:] if link["made"])
+        assert found["row"]["table"].endswith("quality_inspection"), found["row"]
 
 
 def keep(demo: Demo, artefact: Artefact, table: str) -> None:

@@ -31,6 +31,7 @@ from streams.contracts.topics import (
 from streams.engine import Record
 from streams.engine.testing import Driver
 from streams.errors import Poison
+from streams.evidence.chain import rejoined
 from streams.model.envelope import Envelope, Source, Transform
 from streams.model.facts import Nonconformity
 from streams.model.hold import AckResult, Enforcement
@@ -241,3 +242,19 @@ def test_a_message_between_stages_may_not_begin_a_chain() -> None:
     gate = Gate(HOLD_STATE, lambda _topic, _value: Made(envelope("e")))
     with pytest.raises(Poison, match="takes no records that begin a chain"):
         gate.chain_of([], b"value")
+
+
+def test_a_gap_is_filled_from_the_chains_of_earlier_events() -> None:
+    chains: dict[str, str] = {}
+    chain = begun("source/erp", "1", "e0")
+    for number in range(1, 120):
+        own = f"e{number:036d}"
+        chain = appended(chain, step("lot", "1"), Made(envelope(own)))
+        chains[own] = chain.decode()
+        chain = appended(chain, step("route", "1"), object())
+    short = read(chain)
+    assert any(hop.left_out for hop in short)
+    whole = rejoined(short, lambda event_id: chains.get(event_id, ""))
+    assert len(whole) == 1 + 2 * 119
+    assert [hop.event_id for hop in whole[1::2]] == list(chains)
+    assert rejoined(short, lambda _: "") == short
