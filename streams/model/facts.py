@@ -8,7 +8,29 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from streams.model.canonical.nonconformity import (
+    Nonconformity,
+    NonconformityState,
+    Severity,
+    Signature,
+)
 from streams.model.envelope import Envelope
+
+__all__ = [
+    "CharacteristicLimit",
+    "CustomerSpec",
+    "Disposition",
+    "EdgeOp",
+    "GenealogyEdge",
+    "InspectionResult",
+    "InspectionVerdict",
+    "Lot",
+    "Nonconformity",
+    "NonconformityState",
+    "Severity",
+    "Signature",
+    "SpecState",
+]
 
 
 class Disposition(StrEnum):
@@ -19,25 +41,6 @@ class Disposition(StrEnum):
     RESTRICTED = "Restricted"
     UNRESTRICTED = "UnRestricted"
     CLOSED = "Closed"
-
-
-class Severity(StrEnum):
-    """Severity of a nonconformity. `UNKNOWN` is treated as major."""
-
-    CRITICAL = "critical"
-    MAJOR = "major"
-    MINOR = "minor"
-    UNFOUNDED = "unfounded"
-    UNKNOWN = "unknown"
-
-
-class NonconformityState(StrEnum):
-    """Where the record stands. A draft names no cause yet; only a signed close ends one."""
-
-    DRAFT = "draft"
-    OPEN = "open"
-    CLOSED = "closed"
-    CANCELLED = "cancelled"
 
 
 class InspectionVerdict(StrEnum):
@@ -137,53 +140,6 @@ class InspectionResult:
     verdict: str
     origin: str = ""
     control: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """A signature row of the source, as found. It is not verified cryptographically.
-
-    Attributes:
-        signature_id: Id at the source.
-        signer: Login of the signer.
-        printed_name: Printed name or role.
-        meaning: What the signature means, e.g. `closure approved`.
-        signed_at: When, aware.
-        verification: `present, not verified`.
-    """
-
-    signature_id: str
-    signer: str
-    printed_name: str
-    meaning: str
-    signed_at: datetime
-    verification: str = "present, not verified"
-
-
-@dataclass(frozen=True, slots=True)
-class Nonconformity:
-    """A nonconformity record at one version.
-
-    Attributes:
-        nc_id: Id at the source; the key.
-        ref: Number that people know.
-        severity: See `Severity`.
-        state: See `NonconformityState`.
-        lots: Lot ids named by this version; a lot named without material has an empty material.
-        signed: True when the closing of this version has a signature row.
-        signature: That signature, or None.
-        description: The record's own text.
-    """
-
-    envelope: Envelope
-    nc_id: str
-    ref: str
-    severity: str
-    state: str
-    lots: tuple[str, ...]
-    signed: bool = False
-    signature: Signature | None = None
-    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

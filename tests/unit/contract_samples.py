@@ -19,6 +19,14 @@ import fastavro
 
 from streams.contracts.catalog import Catalog
 from streams.contracts.evolution import fingerprint
+from streams.model.canonical.affected import AffectedLot, Decision, LotDisposition
+from streams.model.canonical.deviation import (
+    Deviation,
+    DeviationClass,
+    DeviationState,
+    ProductImpact,
+)
+from streams.model.canonical.nonconformity import Detection, NonconformityKind
 from streams.model.envelope import Actor, Envelope, Source, Transform
 from streams.model.facts import (
     CharacteristicLimit,
@@ -98,6 +106,10 @@ CAUSE = CauseRef("nonconformity:qms:17", 3, True, False, "north/RAW-1/L1", 2, "n
 PRIOR = Prior(Disposition.UNRESTRICTED, "STO/A-01")
 SHARE = Share(AckResult.CONTAINED, Decimal("12.500"), "kg", "HOLD", "shipment 2", "STO/A-01")
 SIGNATURE = Signature("sig-1", "qa.lead", "Head of quality", "closure approved", LATER)
+AFFECTED = AffectedLot(LOT_ID, "pallet 2", ("SN-1", "SN-2"), Decimal("12.500"), "kg", "12,500 kg")
+DISPOSITION = LotDisposition(
+    LOT_ID, Decision.USE_AS_IS, Decimal("2.0"), "kg", "2,0 kg", "Sieved", "sig-1", LATER
+)
 LOT = Lot(
     ENVELOPE, LOT_ID, "RAW-1", "L/0007", place="STO", arrived=True,
     quantity=Decimal("100.00"), unit="kg", xrefs={"tryton": "stock.lot,7"},
@@ -162,6 +174,44 @@ SAMPLES: dict[str, Any] = {
         signed=True,
         signature=SIGNATURE,
         description="Particles",
+        kind=NonconformityKind.SUPPLIER,
+        detection=Detection.INCOMING,
+        defect_group="Contamination",
+        defect_code="P-50",
+        characteristic_id="particles",
+        material="RAW-1",
+        affected=(AFFECTED,),
+        dispositions=(DISPOSITION,),
+        supplier_id="S-9",
+        work_order="PO-3",
+        operation="0020",
+        equipment_id="MX-4",
+        suspect_from=NOON,
+        suspect_to=LATER,
+        root_cause_id="rc-1",
+    ),
+    "lotgate.quality.AffectedLot": AFFECTED,
+    "lotgate.quality.LotDisposition": DISPOSITION,
+    "lotgate.quality.Deviation": Deviation(
+        ENVELOPE,
+        "qms/D-5",
+        "DEV-5",
+        True,
+        DeviationClass.MAJOR,
+        DeviationState.ACTIVE,
+        "Drying",
+        (LOT_ID,),
+        ProductImpact.ASSESSING,
+        LATER,
+        "Dried at 58 °C, größer als erlaubt",
+        (AFFECTED,),
+        discovered_at=NOON,
+        valid_from=NOON,
+        valid_to=LATER,
+        procedure="SOP-12 rev 4",
+        equipment_id="DR-1",
+        root_cause_id="rc-2",
+        capa_id="capa-7",
     ),
     "lotgate.quality.CharacteristicLimit": LIMIT,
     "lotgate.quality.CustomerSpec": CustomerSpec(

@@ -31,8 +31,8 @@ class Complaint:
     """Something that breaks what was promised.
 
     Attributes:
-        code: As `Finding.code`, or `changed_after_publication`, `version_gap`, `unknown_schema`,
-            `unknown_version`, `unknown_field`.
+        code: As `Finding.code`, or `changed_after_publication`, `not_locked`, `version_gap`,
+            `unknown_schema`, `unknown_version`, `unknown_field`.
         file: The file, relative to the directory of the contracts.
         line: The line in it, from 1; 0 for the file as a whole.
         text: What is wrong.
@@ -100,8 +100,16 @@ class Contracts:
             level: What every version owes to the ones before it.
         """
         found = [
-            Complaint("changed_after_publication", _path_of(text), 0, f"it {_rest_of(text)}")
-            for text in lock_problems(self.catalog.declarations(), self.lock)
+            Complaint(
+                "changed_after_publication" if path in self.lock else "not_locked",
+                f"avro/{path}",
+                0,
+                f"it {text}",
+            )
+            for path, _, text in (
+                each.partition(" ")
+                for each in lock_problems(self.catalog.declarations(), self.lock)
+            )
         ]
         for name in self.catalog.names():
             found += self._versions(name, level)
@@ -184,11 +192,3 @@ def _own_field(place: Place, name: str) -> str:
     """The field of the outermost type that a place is in; empty if it is the type itself."""
     below = place.path.removeprefix(name)
     return below.lstrip(".").split(".")[0].rstrip("[]{}")
-
-
-def _path_of(text: str) -> str:
-    return f"avro/{text.split(maxsplit=1)[0]}"
-
-
-def _rest_of(text: str) -> str:
-    return text.split(maxsplit=1)[1]

@@ -79,7 +79,7 @@ def described(schema: Schema) -> str:
         branches = [described(branch) for branch in schema if branch != "null"]
         return " or ".join([*branches, *(["nothing"] if "null" in schema else [])])
     if isinstance(schema, str):
-        return _PLAIN.get(schema, f"a {schema.rpartition('.')[2]}")
+        return _PLAIN.get(schema, _named(schema))
     logical = schema.get("logicalType", "")
     if logical == "decimal":
         scale = schema.get("scale", 0)
@@ -96,9 +96,14 @@ def _made_of(schema: dict[str, Any]) -> str:
         case "fixed":
             return f"{schema['size']} raw bytes"
         case "record" | "enum" | "error":
-            return f"a {full_name(schema).rpartition('.')[2]}"
+            return _named(full_name(schema))
         case kind:
             return _PLAIN.get(str(kind), str(kind))
+
+
+def _named(title: str) -> str:
+    short = title.rpartition(".")[2]
+    return f"{'an' if short[0] in 'AEIOU' else 'a'} {short}"
 
 
 def said(default: Any) -> str:

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from streams.contracts.wire.plan import Node
 
 _TEXT = ("{0} = s[p:q]", "if not {0}.isascii(): {0} = d[p:q].decode()")
-_SIZED = {"string": _TEXT, "decimal": (*_TEXT, "{0} = DECIMAL({0})"), "bytes": ("{0} = d[p:q]",)}
+_SIZED = {
+    "string": _TEXT,
+    # A number that was cut is cut, not wrong: its last byte is asked for first.
+    "decimal": ("d[q - 1]", *_TEXT, "{0} = DECIMAL({0})"),
+    "bytes": ("{0} = d[p:q]",),
+}
 _PLAIN = {
     "null": ("{0} = None",),
     "boolean": ("n = d[p]", "p += 1", "{0} = n == 1 if n < 2 else BAD('a boolean')"),

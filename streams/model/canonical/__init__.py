@@ -1,0 +1,1 @@
+"""Nouns of quality records, a file for each."""
