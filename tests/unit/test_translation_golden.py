@@ -17,8 +17,16 @@ pytestmark = pytest.mark.urs("M2.1", "M2.5", "M4.4", "M7.6")
 def test_the_recorded_stream_gives_the_recorded_facts() -> None:
     translation = Translation()
     for line in lines():
-        said = translation.feed(transaction_of(line))
-        assert [told(fact) for fact in said] == line["facts"], line["step"]
+        said = [told(fact) for fact in translation.feed(transaction_of(line))]
+        # Later versions of a fact say more; what was recorded is said as it was.
+        found = [
+            {name: fact[name] for name in recorded}
+            for fact, recorded in zip(said, line["facts"], strict=True)
+        ]
+        assert found == line["facts"], line["step"]
+        for fact in said:
+            if fact["type"] == "lotgate.quality.nonconformity":
+                assert [lot["lot_id"] for lot in fact["affected"]] == fact["lots"]
 
 
 @pytest.mark.parametrize("size", [1, 2, 7])

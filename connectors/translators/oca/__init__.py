@@ -23,6 +23,7 @@ from connectors.translators.oca.tables import (
     TABLES,
 )
 from connectors.translators.reading import BadRow, Record, attempt, written
+from streams.model.canonical.affected import AffectedLot
 from streams.model.envelope import Actor
 from streams.model.facts import Nonconformity, NonconformityState, Severity
 from streams.model.ids import lot_id
@@ -100,6 +101,7 @@ def _drafts(
         signed=signature is not None,
         signature=signature,
         description=record.text("description")[:DESCRIPTION_LIMIT],
+        affected=tuple(map(AffectedLot, lots)),
     )
     signed = "" if signature is None else signature.signature_id
     yield Draft(
