@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("streams.operator.worker:worker", "Run the stages of an app."),
     "tail": ("streams.operator.tail:tail", "Print a topic's records, decoded."),
-    "trace": ("streams.operator.trace:trace", "Tell the story of a lot."),
+    "trace": ("streams.operator.trace:trace", "Tell the story of a lot, or of an event."),
+    "translate": (
+        "streams.operator.translate:translate",
+        "Show the events a translator makes of given rows.",
+    ),
     "dlq": ("streams.operator.dlq:dlq", "List, show, correct, replay or drop dead letters."),
     "rules": ("streams.operator.rules:rules", "Check the shipped rules against case files."),
     "schema": ("streams.operator.schema:schema", "Check or publish the Avro schemas."),
