@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from streams.model.rows import RowChange, SourceTransaction
+from streams.model.translation import Rejected
 from tests.translation_stream import Translation
 
 STREAM = Path(__file__).parent / "golden" / "translate" / "stream.jsonl"
+ERPNEXT = STREAM.with_name("erpnext.jsonl")
+"""Documents of an ERPNext site, written by hand after its tables: `tests.translation_erpnext`."""
 TIMES = ("committed_at", "ingested_at")
 
 
@@ -34,6 +37,8 @@ def transaction_of(line: dict[str, Any]) -> SourceTransaction:
 
 def told(fact: Any) -> dict[str, Any]:
     """A fact as it is kept: its own fields, and what of the envelope a rule decides."""
+    if isinstance(fact, Rejected):
+        return {"rejected": fact.table, "key": fact.key, "column": fact.column, "code": fact.code}
     fields = {
         field.name: getattr(fact, field.name)
         for field in dataclasses.fields(fact)
@@ -61,20 +66,21 @@ def _plain(value: object) -> object:
     return dataclasses.asdict(value)  # type: ignore[call-overload]
 
 
-def lines() -> list[dict[str, Any]]:
+def lines(file: Path = STREAM) -> list[dict[str, Any]]:
     """The recorded lines."""
-    return [json.loads(line) for line in STREAM.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def write_facts() -> None:
+def write_facts(file: Path) -> None:
     """Translate the recorded transactions and keep what follows."""
     translation = Translation()
     found = []
-    for line in lines():
+    for line in lines(file):
         line["facts"] = [told(fact) for fact in translation.feed(transaction_of(line))]
         found.append(json.dumps(line, separators=(",", ":"), sort_keys=True))
-    STREAM.write_text("\n".join(found) + "\n", encoding="utf-8")
+    file.write_text("\n".join(found) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write_facts()
+    write_facts(STREAM)
+    write_facts(ERPNEXT)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.translators.crm import CrmTranslator
+from connectors.translators.erpnext import ErpnextTranslator
 from connectors.translators.oca import OcaTranslator
 from connectors.translators.tryton import TrytonTranslator
 from streams.model.rows import RowChange, SourceTransaction
@@ -19,6 +20,7 @@ TRANSLATORS: dict[str, Translator] = {
     "tryton": TrytonTranslator(),
     "oca": OcaTranslator(),
     "crm": CrmTranslator(),
+    "erpnext": ErpnextTranslator(),
 }
 
 

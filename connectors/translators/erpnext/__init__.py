@@ -15,16 +15,16 @@ from connectors.translators.erpnext.inspections import inspection_drafts
 from connectors.translators.erpnext.nonconformities import nonconformity_drafts
 from connectors.translators.erpnext.site import Site
 from connectors.translators.erpnext.stock import risen
-from connectors.translators.erpnext.tables import BATCH, TABLES
-from connectors.translators.erpnext.touched import Touched, touch
-from connectors.translators.reading import BadRow, attempt, written
+from connectors.translators.erpnext.tables import TABLES
+from connectors.translators.erpnext.touched import Touched, renames, touch
+from connectors.translators.reading import BadRow, attempt
 from streams.model.ids import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from decimal import Decimal
 
-    from streams.model.translation import Coalesced, CoalescedRow, Draft, Rejected, Rows
+    from streams.model.translation import Coalesced, Draft, Rejected, Rows
 
 __all__ = ["TABLES", "ErpnextTranslator"]
 
@@ -45,10 +45,12 @@ class ErpnextTranslator:
                 touch(site, touched, row)
             except BadRow as error:
                 rejected.append(error.rejected(origin))
-        arrived = _arrivals(site, touched, rejected)
+        former = renames(site, touched)
+        arrived = _arrivals(site, touched, former, rejected)
+        known_as = {escaped(new): escaped(old) for new, old in former.items()}
         for key, row in sorted(touched.batches.items()):
-            former = _former_key(site, touched, key, row)
-            work = partial(lot_drafts, site, key, row, arrived.get(key), former)
+            known = known_as.get(key, key)
+            work = partial(lot_drafts, site, key, row, arrived.get(key), known)
             yield from attempt(origin, work)
         for order, row in sorted(touched.orders.items()):
             yield from attempt(origin, partial(edge_drafts, site, order, row))
@@ -59,12 +61,14 @@ class ErpnextTranslator:
         yield from rejected
 
 
-def _arrivals(site: Site, touched: Touched, rejected: list[Rejected]) -> dict[str, Decimal]:
+def _arrivals(
+    site: Site, touched: Touched, former: Mapping[str, str], rejected: list[Rejected]
+) -> dict[str, Decimal]:
     """What came into use of each batch, by its key."""
     arrived: dict[str, Decimal] = {}
     for voucher, row in sorted(touched.vouchers.items()):
         try:
-            found = risen(site, voucher, row)
+            found = risen(site, voucher, row, former)
         except BadRow as error:
             rejected.append(error.rejected(site.origin))
             continue
@@ -73,12 +77,3 @@ def _arrivals(site: Site, touched: Touched, rejected: list[Rejected]) -> dict[st
             arrived[key] = arrived[key] + quantity if key in arrived else quantity
             touched.batches[key] = row
     return arrived
-
-
-def _former_key(site: Site, touched: Touched, key: str, row: CoalescedRow) -> str:
-    """The key of a batch before it was renamed in this transaction; empty if it was not."""
-    batch = site.keyed(BATCH, key)
-    if batch is None or row.table != BATCH:
-        return ""
-    former = touched.deleted.get(written(batch.cells.get("creation")), "")
-    return former if former != key else ""

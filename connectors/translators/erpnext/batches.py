@@ -21,7 +21,7 @@ LOT = "lotgate.inventory.lot"
 
 
 def lot_drafts(
-    site: Site, key: str, row: CoalescedRow, arrived: Decimal | None, former_key: str
+    site: Site, key: str, row: CoalescedRow, arrived: Decimal | None, known_as: str
 ) -> Iterator[Draft | Rejected]:
     """Facts of one batch.
 
@@ -33,7 +33,7 @@ def lot_drafts(
         key: Key of the batch.
         row: The last change that concerns it.
         arrived: Quantity that came into use; None if nothing did.
-        former_key: Key under which it was known before this transaction; empty for none.
+        known_as: Key under which it was known before this transaction.
     """
     batch = site.keyed(BATCH, key)
     if batch is None:
@@ -45,7 +45,7 @@ def lot_drafts(
         _keep_arrival(site, key, arrived)
         raise
     quantity = _with_waiting(site, key, arrived)
-    known = written(site.rows.kept(f"lot {former_key or key}").get("lot_id"))
+    known = written(site.rows.kept(f"lot {known_as}").get("lot_id"))
     site.rows.keep(f"lot {key}", {"lot_id": name.lot})
     yield _lot(site, batch, name, row, quantity)
     if known and known != name.lot:

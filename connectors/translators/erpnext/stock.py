@@ -17,6 +17,8 @@ from connectors.translators.reading import Record, written
 from streams.model.ids import escaped
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from connectors.translators.erpnext.touched import Voucher
     from streams.model.translation import CoalescedRow
 
@@ -36,17 +38,23 @@ def brought(site: Site, voucher: Voucher) -> dict[str, Decimal]:
     return sums
 
 
-def risen(site: Site, voucher: Voucher, row: CoalescedRow) -> dict[str, Decimal]:
+def risen(
+    site: Site, voucher: Voucher, row: CoalescedRow, former: Mapping[str, str]
+) -> dict[str, Decimal]:
     """How much more of each batch a document brings than when it was last seen.
 
     Args:
         site: The source.
         voucher: The document.
         row: The change that concerns it; a snapshot row is noted and brings nothing.
+        former: Former names of batches that were renamed: what they brought is not new.
     """
     name = f"voucher {escaped(voucher.kind)}/{escaped(voucher.number)}"
     before = {batch: Decimal(written(text)) for batch, text in site.rows.kept(name).items()}
     now = brought(site, voucher)
+    for new, old in former.items():
+        if new in now and old in before:
+            before[new] = before.pop(old)
     site.rows.keep(name, {batch: format(now[batch], "f") for batch in sorted(now)})
     if row.op == "r":
         return {}

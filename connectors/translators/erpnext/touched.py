@@ -42,7 +42,7 @@ class Touched:
         orders: Work orders, or single stock entries without one; see `order_of`.
         inspections: By key.
         nonconformances: By key.
-        deleted: Batches that are gone, by the time of their creation: a rename keeps it.
+        deleted: Names of batches that are gone, by the time of their creation.
     """
 
     batches: dict[str, CoalescedRow] = field(default_factory=dict)
@@ -58,7 +58,7 @@ def touch(site: Site, touched: Touched, row: CoalescedRow) -> None:
     if row.table == BATCH:
         touched.batches[row.key] = row
         if row.after is None and row.before is not None:
-            touched.deleted[written(row.before.get("creation"))] = row.key
+            touched.deleted[written(row.before.get("creation"))] = written(row.before.get("name"))
     elif row.table == INSPECTION:
         touched.inspections[row.key] = row
     elif row.table == NONCONFORMANCE:
@@ -67,6 +67,17 @@ def touch(site: Site, touched: Touched, row: CoalescedRow) -> None:
         for image in (row.before, row.after):
             if image is not None:
                 _touch_stock(site, touched, row, image)
+
+
+def renames(site: Site, touched: Touched) -> dict[str, str]:
+    """Former names of the batches that were renamed, by the new name: a rename keeps `creation`."""
+    found: dict[str, str] = {}
+    for key, row in touched.batches.items():
+        batch = site.keyed(BATCH, key) if row.table == BATCH else None
+        former = touched.deleted.get(written(batch.cells.get("creation"))) if batch else None
+        if batch is not None and former and former != batch.text("name"):
+            found[batch.text("name")] = former
+    return found
 
 
 def order_of(entry: Record) -> str:
