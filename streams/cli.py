@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dlq": ("streams.operator.dlq:dlq", "List, show, correct, replay or drop dead letters."),
     "rules": ("streams.operator.rules:rules", "Check the shipped rules against case files."),
     "schema": ("streams.operator.schema:schema", "Check or publish the Avro schemas."),
+    "icd": ("streams.operator.icd:icd", "Compare or render interface documents."),
     "topology": ("streams.operator.topology:topology", "Plan or create the topics."),
     "settings": ("streams.operator.settings:settings", "List every LOTGATE_ variable."),
     "exit-codes": ("streams.operator.exit_codes:exit_codes", "List the exit codes."),

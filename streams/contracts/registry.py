@@ -157,6 +157,15 @@ class ConfluentRegistry:
         ]
         return tuple(_parsed(version["schema"]) for version in found)
 
+    def newest(self, subject: str) -> tuple[int, Schema] | None:
+        """Id and content of a subject's newest schema in one call; None without versions."""
+        path = f"/subjects/{quote(subject, safe='')}/versions/latest"
+        answer = self._call("GET", path)
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        found = self._good(answer, f"reading the newest schema of {subject}")
+        return int(found["id"]), _parsed(found["schema"])
+
     def compatible(self, subject: str, schema: Schema) -> bool:
         """See `Registry.compatible`."""
         path = f"/compatibility/subjects/{quote(subject, safe='')}/versions"

@@ -14,7 +14,8 @@ Connectors          `Transaction`, `Reader`, `Record`, `read_partition`, `read_c
 Processes           `EngineSettings`, `FuseLimits`, `Parking`, `Encoding`, `run_worker`,
                     `supervised`, `arm`, `ExitCode`, `MEANING`, `exit_code_of`
 Operators' tools    `Stage`, `TopicFacts`, `describe`, `preflight`, `provision`,
-                    `broker_answers`, `wait_for_broker`
+                    `broker_answers`, `wait_for_broker`, `AccessRule`, `access_rules`,
+                    `account_quotas`
 ==================  ==============================================================================
 
 A whole job, and a test of it:
@@ -77,6 +78,8 @@ if TYPE_CHECKING:
     from streams.engine.declare import Encoding, Stage, Store, View
     from streams.engine.exit_codes import MEANING, ExitCode
     from streams.engine.faults import arm, reach
+    from streams.engine.kafka.access.quotas import account_quotas
+    from streams.engine.kafka.access.rules import AccessRule, access_rules
     from streams.engine.kafka.admin import TopicFacts, describe, preflight, provision
     from streams.engine.kafka.failures import Aborted, Fenced, OutcomeUnknown, StartPosition
     from streams.engine.kafka.reader import Reader
@@ -105,6 +108,7 @@ if TYPE_CHECKING:
 # Loaded when they are first asked for: a connector needs neither Faust nor a store in its memory.
 _HOMES = {
     "Aborted": "streams.engine.kafka.failures",
+    "AccessRule": "streams.engine.kafka.access.rules",
     "Encoding": "streams.engine.declare",
     "EngineSettings": "streams.engine.settings",
     "ExitCode": "streams.engine.exit_codes",
@@ -126,6 +130,8 @@ _HOMES = {
     "Transaction": "streams.engine.kafka.transaction",
     "Verdict": "streams.model.verdict",
     "View": "streams.engine.declare",
+    "access_rules": "streams.engine.kafka.access.rules",
+    "account_quotas": "streams.engine.kafka.access.quotas",
     "arm": "streams.engine.faults",
     "broker_answers": "streams.engine.kafka.topics",
     "dead_letter": "streams.engine.poison.letters",
@@ -148,6 +154,7 @@ _HOMES = {
 __all__ = [
     "MEANING",
     "Aborted",
+    "AccessRule",
     "Encoding",
     "EngineSettings",
     "ExitCode",
@@ -168,6 +175,8 @@ __all__ = [
     "Transaction",
     "Verdict",
     "View",
+    "access_rules",
+    "account_quotas",
     "arm",
     "broker_answers",
     "dead_letter",

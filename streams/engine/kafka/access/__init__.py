@@ -1,0 +1,1 @@
+"""Access rules and quotas of the broker: asked by short-lived clients, changed by none."""
