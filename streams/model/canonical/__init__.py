@@ -1,1 +1,1 @@
-"""Nouns of quality records, a file for each."""
+"""Nouns of the canonical model, a file for each."""
