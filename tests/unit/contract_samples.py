@@ -20,6 +20,7 @@ import fastavro
 from streams.contracts.catalog import Catalog
 from streams.contracts.evolution import fingerprint
 from streams.model.canonical.affected import AffectedLot, Decision, LotDisposition
+from streams.model.canonical.conflict import MasterdataConflict, OwnedEntity, OwnedValue
 from streams.model.canonical.deviation import (
     Deviation,
     DeviationClass,
@@ -123,6 +124,7 @@ COMMAND = HoldCommand(
     ENVELOPE, "cmd-1", "cmd-1", HoldAction.HOLD, LOT_ID, "RAW-1", "L/0007", "erp", 2, CAUSE,
     (CAUSE,), PRIOR, "Named by NC-17",
 )  # fmt: skip
+OWNED = OwnedValue("name", '"A"', "erp")
 ROW = RowChange(
     0, "public", "stock_lot", "u", {"id": 7},
     before={"id": 7, "note": None, "raw": b"\x00\xff", "active": False},
@@ -238,6 +240,11 @@ SAMPLES: dict[str, Any] = {
         signature=SIGNATURE,
         baseline=True,
     ),
+    "lotgate.masterdata.MasterdataConflict": MasterdataConflict(
+        ENVELOPE, "lotgate.masterdata.Supplier", "S-7", "name", "erp", "qms", '"B"', '"A"'
+    ),
+    "lotgate.masterdata.OwnedValue": OWNED,
+    "lotgate.masterdata.OwnedEntity": OwnedEntity((OWNED,)),
     "lotgate.cdc.RowChange": ROW,
     "lotgate.cdc.ColumnChange": COLUMN_CHANGE,
     "lotgate.cdc.TableColumn": TABLE_COLUMN,

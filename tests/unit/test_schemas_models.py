@@ -22,14 +22,14 @@ from streams.contracts.evolution import lock_problems, problems, transitive_prob
 from streams.contracts.topics import INTERNAL, PUBLIC
 from streams.contracts.wire.plan import plan
 from streams.model import envelope, facts, hold, messages, rows
-from streams.model.canonical import affected, deviation, nonconformity
+from streams.model.canonical import affected, conflict, deviation, nonconformity
 from tests.unit.contract_samples import GOLDEN, SAMPLES, STATE_SAMPLES, as_json, plain
 
 pytestmark = pytest.mark.urs("M4.5")
 
 CATALOG = Catalog.load()
 CELL = ["null", "boolean", "long", "string", "bytes"]
-MODULES = (affected, deviation, envelope, facts, hold, messages, nonconformity, rows)
+MODULES = (affected, conflict, deviation, envelope, facts, hold, messages, nonconformity, rows)
 SCALARS: dict[Any, Any] = {
     str: "string",
     int: "long",
