@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,19 +11,28 @@ import click
 import orjson
 
 from streams.agents.translate import installed
+from streams.errors import Misconfigured
 from streams.evidence.records import as_json
 from streams.operator.translate.rows import read_rows
 from streams.operator.translate.trial import Trial, tried
 
 if TYPE_CHECKING:
+    from streams.model.translation import Translator
     from streams.operator.translate.rows import Trouble
     from streams.operator.translate.trial import Given
 
 __all__ = ["translate"]
 
+PARTS = ("name", "version", "tables", "translate")
+"""What makes an object a translator."""
+
 
 @click.command()
-@click.option("--system", required=True, help="Name of an installed translator, e.g. tryton.")
+@click.option(
+    "--system",
+    required=True,
+    help="Name of an installed translator, e.g. tryton, or package.module:Class of one's own.",
+)
 @click.option(
     "--rows",
     "file",
@@ -47,7 +57,7 @@ def translate(ctx: click.Context, *, system: str, file: Path, site: str, json_wa
 
     Exit code 4 if any row is bad; each is named with its line and what is wrong with it.
     """  # noqa: D301 - click reads the backspace
-    translator = installed()(system)
+    translator = _imported(system) if ":" in system else installed()(system)
     text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     changes, bad = read_rows(text, is_csv=file.suffix.lower() == ".csv", tables=translator.tables)
     trial = tried(translator, changes, site)
@@ -56,6 +66,35 @@ def translate(ctx: click.Context, *, system: str, file: Path, site: str, json_wa
     click.echo(_json(trial) if json_wanted else _text(trial))
     if trial.bad:
         ctx.exit(4)
+
+
+def _imported(place: str) -> Translator:
+    """A translator that is not installed yet, also from the working directory."""
+    module, _, name = place.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        made = getattr(importlib.import_module(module), name)()
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise Misconfigured(
+            f"--system {place} cannot be made: {error}",
+            code="bad_translator",
+            kept="nothing was read",
+            advice="give package.module:Class, importable from here and made without arguments",
+        ) from error
+    missing = [
+        name for name in ("name", "version", "tables", "translate") if not hasattr(made, name)
+    ]
+    if missing:
+        raise Misconfigured(
+            f"--system {place} is no translator: it has no {', '.join(missing)}",
+            code="bad_translator",
+            kept="nothing was read",
+            advice="see streams.model.translation.Translator, and examples/translator_template.py",
+        )
+    translator: Translator = made
+    return translator
 
 
 def _json(trial: Trial) -> str:
