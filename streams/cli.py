@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "dlq": ("streams.operator.dlq:dlq", "List, show, correct, replay or drop dead letters."),
     "rules": ("streams.operator.rules:rules", "Check the shipped rules against case files."),
-    "schema": ("streams.operator.schema:schema", "Check or publish the Avro schemas."),
+    "schema": ("streams.operator.schema:schema", "Check, publish or compare the Avro schemas."),
     "icd": ("streams.operator.icd:icd", "Compare or render interface documents."),
     "topology": ("streams.operator.topology:topology", "Plan or create the topics."),
     "settings": ("streams.operator.settings:settings", "List every LOTGATE_ variable."),

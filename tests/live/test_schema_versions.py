@@ -196,6 +196,7 @@ def test_check_and_publish_at_a_live_registry(
     }  # fmt: skip
     client.register(subject, foreign)  # what the weak level lets somebody do
     shown = run("check", code=4)
+    assert "avro/quality/nonconformity.v2.avsc:" in shown
     assert "Nonconformity.severity: long became string" in shown
     assert "hurts stage route-cause-nonconformity" in shown
     assert "(0 new, 1 levels set)" in run("publish")

@@ -15,12 +15,14 @@ from streams.contracts.evolution.findings import Direction, Finding, Place
 from streams.contracts.evolution.levels import Level, findings_at
 from streams.contracts.evolution.lock import lock_problems
 from streams.contracts.evolution.places import Places
-from streams.contracts.wire.schema_tree import named_types
+from streams.contracts.wire.schema_tree import named_types, title_of
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from importlib.resources.abc import Traversable
+
+    from streams.contracts.wire.schema_tree import Schema
 
 LOCK = "lock.json"
 CONSUMERS = "consumers.json"
@@ -145,6 +147,19 @@ class Contracts:
             or reader.minimum <= version
         )
         return tuple(dict.fromkeys(hurt))
+
+    def explained(self, schema: Schema, version: int, finding: Finding) -> str:
+        """A finding in words, with its file and line and the consumers that it hurts.
+
+        Args:
+            schema: The schema that it is about.
+            version: The earlier version.
+            finding: The difference.
+        """
+        file, line = self.place_of(finding.place)
+        hurts = self.hurt(title_of(schema), version, finding)
+        told = f"{finding}; hurts {', '.join(hurts)}" if hurts else str(finding)
+        return f"{file}:{line}: {told}" if line else told
 
     def place_of(self, place: Place) -> tuple[str, int]:
         """File and line of what a finding is about; the newest file that declares it."""

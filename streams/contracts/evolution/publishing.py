@@ -9,10 +9,13 @@ from streams.contracts.evolution.levels import Level, findings_at, level_named
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from streams.contracts.evolution.findings import Finding
     from streams.contracts.registry import Registry
     from streams.contracts.wire.schema_tree import Schema
+
+    Explain = Callable[[Schema, int, Finding], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,10 @@ def publish(
 
 
 def publish_all(
-    registry: Registry, wanted: Mapping[str, Schema], level: Level = Level.FULL_TRANSITIVE
+    registry: Registry,
+    wanted: Mapping[str, Schema],
+    level: Level = Level.FULL_TRANSITIVE,
+    explain: Explain = lambda _, __, found: str(found),
 ) -> tuple[Published, ...]:
     """Publish schemas with the level that their subjects have from now on; safe to repeat.
 
@@ -62,6 +68,7 @@ def publish_all(
         registry: The registry.
         wanted: Schema by subject.
         level: The level that is wanted; one that demands less than the present one is refused.
+        explain: Words for a finding about a schema and one of its earlier versions.
 
     Raises:
         Misconfigured: `level_weakened`; `incompatible_schema`; `unknown_level`.
@@ -72,7 +79,7 @@ def publish_all(
     for subject, schema in wanted.items():
         _refuse_weaker(registry, subject, own[subject], level)
         if known[subject] is None:
-            _refuse_incompatible(registry, subject, schema, level)
+            _refuse_incompatible(registry, subject, schema, level, explain)
     done = []
     for subject, schema in wanted.items():
         before, found = own[subject], known[subject]
@@ -96,12 +103,18 @@ def _refuse_weaker(registry: Registry, subject: str, own: str | None, level: Lev
     )
 
 
-def _refuse_incompatible(registry: Registry, subject: str, schema: Schema, level: Level) -> None:
+def _refuse_incompatible(
+    registry: Registry,
+    subject: str,
+    schema: Schema,
+    level: Level,
+    explain: Explain = lambda _, __, found: str(found),
+) -> None:
     found = findings_at(level, registry.versions(subject), schema)
     if not found:
         return
     first = found[0][0]
-    reasons = "; ".join(str(reason) for number, reason in found if number == first)
+    reasons = "; ".join(explain(schema, first, each) for number, each in found if number == first)
     raise Misconfigured(
         f"The schema for {subject} cannot live beside its version {first}: {reasons}",
         code="incompatible_schema",

@@ -87,7 +87,7 @@ def _state(
     name = title_of(schema)
     reasons, hurts = [], dict[str, None]()
     for number, finding in findings_at(wanted, _others(versions, schema), schema):
-        reasons.append(str(finding))
+        reasons.append(contracts.explained(schema, number, finding))
         hurts.update(dict.fromkeys(contracts.hurt(name, number, finding)))
     found = registry.lookup(subject, schema)
     state = "there" if found is not None else "missing"
@@ -144,8 +144,7 @@ def _say(complaints: list[Complaint], answer: dict[str, Any], contracts: Contrac
         click.echo(f"{state:<8} {each['subject']}")
         if each["weak"]:
             click.echo(f"WEAK     {each['subject']} is at {each['level']}: publish sets its level")
-        hurts = f"; hurts {', '.join(each['hurts'])}" if each["hurts"] else ""
         for reason in each["reasons"]:
-            click.echo(f"         {reason}{hurts}")
+            click.echo(f"         {reason}")
         for reader in each["waiting"]:
             click.echo(f"         {reader}: publish before it starts")

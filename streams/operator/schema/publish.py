@@ -11,7 +11,7 @@ from streams.contracts.evolution.levels import Level
 from streams.contracts.evolution.publishing import publish_all
 from streams.operator.answers.apps import app_option
 from streams.operator.answers.tooling import as_json, codec_of
-from streams.operator.schema.options import json_option, level_option, meant
+from streams.operator.schema.options import contracts_at, json_option, level_option, meant
 
 
 @click.command("publish")
@@ -28,7 +28,8 @@ def publish(ctx: click.Context, *, place: str | None, level: str, json_wanted: b
     settings, topics = meant(ctx, place)
     with codec_of(settings, settings.connection()) as codec:
         wanted: dict[str, Any] = {codec.subject(topic): codec.schema(topic) for topic in topics}
-        done = publish_all(codec.registry, wanted, Level(level.upper()))
+        explain = contracts_at(None, ()).explained
+        done = publish_all(codec.registry, wanted, Level(level.upper()), explain)
     if json_wanted:
         click.echo(as_json({"subjects": [dataclasses.asdict(each) for each in done]}))
         return
