@@ -115,8 +115,8 @@ def last_event(chain: bytes) -> bytes:
 
 def is_well_formed(chain: bytes) -> bool:
     """Whether a header's value can be added to: its last line names a step and an event."""
-    words = chain[chain.rfind(b"\n") + 1 :].split(b" ")
-    return 2 <= len(words) <= 3 and b"@" in words[0] and all(words)
+    line = chain[chain.rfind(b"\n") + 1 :]
+    return 0 < line.find(b"@") < line.find(b" ", 0, -1)
 
 
 def read(chain: bytes) -> tuple[Hop, ...]:

@@ -46,9 +46,10 @@ class Gate:
             Poison: `provenance_missing`, `provenance_unreadable`, or what is wrong with the bytes.
             Transient: The registry is not available.
         """
+        # Every step writes it last, so it is nearly always found at once.
         for name, text in reversed(headers or ()):
             if name == HEADER:
-                if text is not None and is_well_formed(text):
+                if text and is_well_formed(text):
                     return text
                 raise self._unreadable(text)
         return b"" if value is None else self._first(value)
