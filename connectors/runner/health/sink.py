@@ -73,6 +73,7 @@ class SinkTold:
         interface: The connector's name.
         version: Version of the running code.
         health: What its loop leaves to be read.
+        contract: What it does with what fails, for whoever compares it with what was agreed.
     """
 
     meters = (
@@ -86,8 +87,15 @@ class SinkTold:
         Meter(f"{NAME}.running", "", "Records that are being worked on."),
     )
 
-    def __init__(self, interface: str, version: str, health: SinkHealth) -> None:
+    def __init__(
+        self,
+        interface: str,
+        version: str,
+        health: SinkHealth,
+        contract: Mapping[str, Any] | None = None,
+    ) -> None:
         self._interface, self._version, self._health = interface, version, health
+        self._contract = contract
 
     def report(self) -> Mapping[str, Any]:
         """See `Told.report`."""
@@ -103,6 +111,7 @@ class SinkTold:
             "interface": self._interface,
             "state": self._health.state,
             "detail": self._health.detail,
+            **({} if self._contract is None else {"contract": self._contract}),
             **{each.meter: each.value for each in self.readings() if len(each.labels) == 1},
         }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.runner.health.serving import served
 from connectors.runner.health.slot import SlotWatch
 from connectors.runner.health.source import not_live, not_ready, not_started
+from streams.contracts.topics import dead_letters, prefixed
 from streams.runtime import clock
 from streams.runtime.meters import Meter, Reading
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from connectors.runner.health.source import SourceHealth
     from connectors.runner.source_config import SourceConfig
-    from streams.runtime.settings import HealthSettings
+    from streams.runtime.settings import SourceSettings
 
 STATES = ("starting", "reading", "waiting", "ended")
 SLOT_STATES = ("reserved", "extended", "unreserved", "lost", "missing", "unknown")
@@ -30,6 +31,7 @@ class SourceTold:
         config: The source.
         health: What its loop leaves to be read.
         watch: What is seen of its slot.
+        contract: What it does with what fails, for whoever compares it with what was agreed.
     """
 
     meters = (
@@ -52,8 +54,15 @@ class SourceTold:
         Meter(f"{NAME}.snapshot.tables", "", "Tables that it has not finished."),
     )
 
-    def __init__(self, config: SourceConfig, health: SourceHealth, watch: SlotWatch) -> None:
+    def __init__(
+        self,
+        config: SourceConfig,
+        health: SourceHealth,
+        watch: SlotWatch,
+        contract: Mapping[str, Any] | None = None,
+    ) -> None:
         self._config, self._health, self._watch = config, health, watch
+        self._contract = contract
 
     def report(self) -> Mapping[str, Any]:
         """See `Told.report`."""
@@ -72,6 +81,7 @@ class SourceTold:
             "source": self._config.source,
             "state": health.state,
             "detail": health.detail,
+            **({} if self._contract is None else {"contract": self._contract}),
             **{each.meter: each.value for each in self.readings() if not _told_apart(each)},
         }
 
@@ -118,7 +128,7 @@ def _told_apart(reading: Reading) -> bool:
 
 @contextmanager
 def source_served(
-    settings: HealthSettings, name: str, config: SourceConfig, health: SourceHealth
+    settings: SourceSettings, name: str, config: SourceConfig, health: SourceHealth
 ) -> Iterator[int]:
     """Answer a source's probes and metrics for the length of a block; gives the port.
 
@@ -130,8 +140,11 @@ def source_served(
         return
     watch = SlotWatch(config.dsn, config.slot, lambda: health.stored)
     watch.start()
+    letters = dead_letters(f"{settings.group}-{config.source}")
+    contract = {"dead_letters": prefixed(settings.prefix, letters), "retry": {}}
+    told = SourceTold(config, health, watch, contract)
     try:
-        with served(settings, name, config.source, SourceTold(config, health, watch)) as port:
+        with served(settings, name, config.source, told) as port:
             yield port
     finally:
         watch.close()
