@@ -176,7 +176,7 @@ class Contracts:
     def _inside(self, name: str) -> set[str]:
         """The types in a type, itself included."""
         if name not in self.catalog.names():
-            return set()
+            return {name}
         return {name, *named_types(self.catalog.schema(name))}
 
     def _versions(self, name: str, level: Level) -> Iterator[Complaint]:

@@ -33,7 +33,8 @@ def default_findings(old: Schema, new: Schema) -> list[Finding]:
             Direction.MEANING,
         )
         for title, before, after in pairs
-        if before.get("default", after.get("default")) != after.get("default")
+        if "symbols" in before and "default" in before and "default" in after
+        if before["default"] != after["default"]
     ]
 
 

@@ -69,7 +69,8 @@ def _complaints(
 def _registry(
     ctx: click.Context, place: str | None, contracts: Contracts, wanted: Level
 ) -> dict[str, Any]:
-    settings, topics = meant(ctx, place)
+    settings, topics, readers = meant(ctx, place)
+    contracts = dataclasses.replace(contracts, consumers=(*contracts.consumers, *readers))
     with codec_of(settings, settings.connection()) as codec:
         level = level_named(codec.registry.level(), "the registry")
         subjects = [_state(codec, topic, contracts, wanted, level) for topic in topics]

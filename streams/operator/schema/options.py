@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from streams.app import main_job, schemas_of
-from streams.contracts.evolution.consumers import consumers_in
+from streams.contracts.evolution.consumers import Consumer, consumers_in
 from streams.contracts.evolution.contracts import Contracts
 from streams.contracts.evolution.levels import Level
+from streams.contracts.wire.schema_tree import title_of
 from streams.errors import Misconfigured
 from streams.operator.answers.apps import imported, settings_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from streams.contracts.topics import Topic
+    from streams.engine import Lotgate
     from streams.runtime.settings import ToolSettings
 
     Option = Callable[[Callable[..., None]], Callable[..., None]]
@@ -46,15 +48,27 @@ json_option: Option = click.option(
 )
 
 
-def meant(ctx: click.Context, place: str | None) -> tuple[ToolSettings, tuple[Topic[Any], ...]]:
-    """The settings and topics of the main job, or of a user's app.
+def meant(
+    ctx: click.Context, place: str | None
+) -> tuple[ToolSettings, tuple[Topic[Any], ...], tuple[Consumer, ...]]:
+    """The settings and topics of the main job, or of a user's app with the readers in it.
 
     Args:
         ctx: The command's context.
-        place: `package.module:app`, None for the main job.
+        place: `package.module:app`, None for the main job, whose readers are in a file.
     """
-    app = imported(place) if place is not None else None
-    return settings_for(ctx, app), schemas_of(main_job() if app is None else app)
+    if place is None:
+        return settings_for(ctx, None), schemas_of(main_job()), ()
+    app = imported(place)
+    return settings_for(ctx, app), schemas_of(app), tuple(_readers(app, place))
+
+
+def _readers(app: Lotgate, place: str) -> Iterator[Consumer]:
+    """The stages of an app as readers of their inputs, by all fields."""
+    for stage in app.stages:
+        named = stage.topic.schema
+        name = named if isinstance(named, str) else title_of(named)
+        yield Consumer(f"stage {stage.name}", name, 1, frozenset(), place, 0)
 
 
 def contracts_at(place: Path | None, more: tuple[Path, ...]) -> Contracts:

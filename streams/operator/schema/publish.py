@@ -25,11 +25,12 @@ def publish(ctx: click.Context, *, place: str | None, level: str, json_wanted: b
     Each subject gets the level, so that other writers are judged too. A level that is weaker than
     the present one is refused, and if one schema is refused, none is registered.
     """
-    settings, topics = meant(ctx, place)
+    settings, topics, readers = meant(ctx, place)
+    contracts = contracts_at(None, ())
+    contracts = dataclasses.replace(contracts, consumers=(*contracts.consumers, *readers))
     with codec_of(settings, settings.connection()) as codec:
         wanted: dict[str, Any] = {codec.subject(topic): codec.schema(topic) for topic in topics}
-        explain = contracts_at(None, ()).explained
-        done = publish_all(codec.registry, wanted, Level(level.upper()), explain)
+        done = publish_all(codec.registry, wanted, Level(level.upper()), contracts.explained)
     if json_wanted:
         click.echo(as_json({"subjects": [dataclasses.asdict(each) for each in done]}))
         return
