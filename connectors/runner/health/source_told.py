@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from connectors.runner.health.serving import served
 from connectors.runner.health.slot import SlotWatch
 from connectors.runner.health.source import not_live, not_ready, not_started
-from streams.contracts.topics import dead_letters, prefixed
 from streams.runtime import clock
 from streams.runtime.meters import Meter, Reading
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from connectors.runner.health.source import SourceHealth
     from connectors.runner.source_config import SourceConfig
-    from streams.runtime.settings import SourceSettings
+    from streams.runtime.settings import HealthSettings
 
 STATES = ("starting", "reading", "waiting", "ended")
 SLOT_STATES = ("reserved", "extended", "unreserved", "lost", "missing", "unknown")
@@ -128,7 +127,11 @@ def _told_apart(reading: Reading) -> bool:
 
 @contextmanager
 def source_served(
-    settings: SourceSettings, name: str, config: SourceConfig, health: SourceHealth
+    settings: HealthSettings,
+    name: str,
+    config: SourceConfig,
+    health: SourceHealth,
+    contract: Mapping[str, Any] | None = None,
 ) -> Iterator[int]:
     """Answer a source's probes and metrics for the length of a block; gives the port.
 
@@ -140,8 +143,6 @@ def source_served(
         return
     watch = SlotWatch(config.dsn, config.slot, lambda: health.stored)
     watch.start()
-    letters = dead_letters(f"{settings.group}-{config.source}")
-    contract = {"dead_letters": prefixed(settings.prefix, letters), "retry": {}}
     told = SourceTold(config, health, watch, contract)
     try:
         with served(settings, name, config.source, told) as port:

@@ -21,7 +21,10 @@ _NO_KEY: Final = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def asyncapi_of(
-    documents: Iterable[Loaded], catalog: Catalog, version: str, server: tuple[str, str, str]
+    documents: Iterable[Loaded],
+    catalog: Catalog,
+    version: str,
+    server: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Make the document.
 
@@ -29,13 +32,11 @@ def asyncapi_of(
         documents: The interface documents; topics of patterns are left out, they have no one form.
         catalog: The schemas.
         version: Version of the product.
-        server: Address of the broker and of the registry, and the protocol: `kafka` or
-            `kafka-secure`.
+        server: Where the broker is (see `server_of`); None leaves that open.
     """
     channels: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     messages: dict[str, Any] = {}
-    broker, registry, protocol = server
     for document in (loaded.document for loaded in documents):
         for topic in document.topics:
             if topic.is_pattern:
@@ -53,22 +54,28 @@ def asyncapi_of(
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "defaultContentType": "application/vnd.apache.avro",
-        "servers": {
-            "site": {
-                "host": broker,
-                "protocol": protocol,
-                "bindings": {
-                    "kafka": {
-                        "schemaRegistryUrl": registry,
-                        "schemaRegistryVendor": "confluent",
-                        "bindingVersion": BINDING,
-                    }
-                },
-            }
-        },
+        **({} if server is None else {"servers": {"site": server}}),
         "channels": channels,
         "operations": operations,
         "components": {"messages": messages},
+    }
+
+
+def server_of(broker: str, registry: str | None, *, secure: bool) -> dict[str, Any]:
+    """A broker and its registry as AsyncAPI has them.
+
+    Args:
+        broker: `host:port`.
+        registry: Root of the registry's Confluent-compatible interface.
+        secure: Whether clients need TLS or a password.
+    """
+    binding = {"bindingVersion": BINDING}
+    if registry is not None:
+        binding |= {"schemaRegistryUrl": registry, "schemaRegistryVendor": "confluent"}
+    return {
+        "host": broker,
+        "protocol": "kafka-secure" if secure else "kafka",
+        "bindings": {"kafka": binding},
     }
 
 
@@ -84,7 +91,6 @@ def _channel(document: InterfaceDocument, topic: TopicPromise, name: str) -> dic
         "address": topic.name,
         "title": document.title,
         "description": topic.meaning,
-        "servers": [{"$ref": "#/servers/site"}],
         "messages": {"record": {"$ref": f"#/components/messages/{name}"}},
         "bindings": {
             "kafka": {
@@ -109,7 +115,7 @@ def _message(topic: TopicPromise, catalog: Catalog) -> dict[str, Any]:
     message: dict[str, Any] = {"name": topic.name, "summary": topic.meaning}
     if topic.schema_ is not None:
         schema = catalog.schema(topic.schema_.name, topic.schema_.version)
-        message["payload"] = {"schemaFormat": AVRO, "schema": self_contained(schema)}
+        message["payload"] = {"schemaFormat": AVRO, "schema": _spelled(self_contained(schema))}
         binding |= {
             "schemaIdLocation": "payload",
             "schemaIdPayloadEncoding": "confluent",
@@ -141,3 +147,23 @@ def _operations(topic: TopicPromise, name: str) -> Iterator[tuple[str, dict[str,
                     "messages": [{"$ref": f"#/channels/{name}/messages/record"}],
                 },
             )
+
+
+def _spelled(schema: Any) -> Any:
+    """The schema with namespaces beside names: AsyncAPI's form of Avro wants no dot in a name."""
+    if isinstance(schema, list):
+        return [_spelled(branch) for branch in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = dict(schema)
+    for part in ("type", "items", "values"):
+        if isinstance(found.get(part), dict | list):
+            found[part] = _spelled(found[part])
+    if "fields" in found:
+        found["fields"] = [_spelled(field) for field in found["fields"]]
+    if found.get("type") in ("record", "enum", "fixed"):
+        namespace, dot, name = str(found["name"]).rpartition(".")
+        found["name"] = name
+        if dot:
+            found["namespace"] = namespace
+    return found

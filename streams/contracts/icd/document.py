@@ -42,13 +42,8 @@ class SchemaPromise(_Strict):
     name: Text
     version: int = Field(ge=1)
     fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-    level: Level = Level.FULL_TRANSITIVE
+    level: Level = Field(Level.FULL_TRANSITIVE, strict=False)
     id: int | None = Field(None, ge=1)
-
-    @field_validator("level", mode="before")
-    @classmethod
-    def _named(cls, given: object) -> object:
-        return Level(given) if isinstance(given, str) and given in list(Level) else given
 
 
 class Access(_Strict):

@@ -9,8 +9,7 @@ import click
 import orjson
 
 from streams.contracts.catalog import Catalog
-from streams.contracts.icd.asyncapi import asyncapi_of
-from streams.operator.answers.tooling import tool_settings
+from streams.contracts.icd.asyncapi import asyncapi_of, server_of
 from streams.operator.icd.options import documents_in, folder_option
 
 if TYPE_CHECKING:
@@ -19,18 +18,15 @@ if TYPE_CHECKING:
 
 @click.command("asyncapi")
 @folder_option
-@click.pass_context
-def asyncapi(ctx: click.Context, /, *, folder: Path) -> None:
+@click.option("--server", metavar="HOST:PORT", help="Address of the broker, if it is to be stated.")
+@click.option("--registry", metavar="URL", help="Address of the schema registry, likewise.")
+@click.option("--secure", is_flag=True, help="Clients reach the broker through TLS or passwords.")
+def asyncapi(*, folder: Path, server: str | None, registry: str | None, secure: bool) -> None:
     """Print the documented topics as AsyncAPI 3.1 in JSON; it asks neither broker nor registry."""
-    settings = tool_settings(ctx)
-    connection = settings.connection()
-    first = connection.bootstrap.split(",", maxsplit=1)[0]
-    security = connection.security.get("security.protocol", "PLAINTEXT")
-    protocol = "kafka" if security == "PLAINTEXT" else "kafka-secure"
     found = asyncapi_of(
         documents_in(folder),
         Catalog.load(),
         version("lotgate"),
-        (first, settings.registry_url, protocol),
+        None if server is None else server_of(server, registry, secure=secure),
     )
     click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
