@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 from connectors.runner.database import EvidenceConfig, run_evidence
+from connectors.runner.declared import ALL_MODES, declared, policy_of, refuse_tables
 from connectors.runner.ending import after_broker, run_process
 from connectors.runner.health.serving import served
 from connectors.runner.health.sink import SinkHealth, SinkTold
@@ -19,7 +20,9 @@ from connectors.runner.source_chosen import chosen
 from connectors.sinks.tryton.rest.config import TrytonConfig
 from connectors.sinks.tryton.sink import TrytonSink
 from connectors.sources.postgres.names import secrets_of
+from streams.contracts.interfaces import Release
 from streams.contracts.shipped import shipped_codec
+from streams.contracts.topics import HOLD_COMMANDS, dead_letters, prefixed
 from streams.engine import arm
 from streams.errors import Misconfigured
 from streams.model.hold import Enforcement
@@ -34,7 +37,7 @@ from streams.runtime.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from connectors.runner.ending import Work
     from connectors.runner.source_config import SourceConfig
@@ -113,10 +116,15 @@ def source(name: str, connector: Connector) -> Process:
     config, connection = source_config(connector, settings), settings.connection()
     hidden = (*secrets_of(config.dsn), config.selection.secret.decode())
     secrets = _prepare(name, settings, connection, *hidden)
+    flow = declared(settings.contracts, name, connector.system, connection)
+    config = replace(config, tables=refuse_tables(flow, config.tables))
+
+    letters = dead_letters(f"{connection.group}-{config.source}")
+    contract = {"dead_letters": prefixed(connection.prefix, letters), "retry": {}}
 
     async def work() -> None:
         codec, health = shipped_codec(settings.registry_url, connection), SourceHealth()
-        with source_served(settings, name, config, health):
+        with source_served(settings, name, config, health, contract):
             await run_source(config, connection, codec, health=health)
 
     return Process(work, secrets)
@@ -162,7 +170,9 @@ def hold(name: str, connector: Connector, *, place_open: bool) -> Process:
     settings = load(HoldSettings)
     key = secret("LOTGATE_ERP_KEY", settings.erp_key, settings.erp_key_file)
     connection = settings.connection()
-    secrets = _prepare(name, settings, connection, key)
+    token_key = _token_key(settings)
+    secrets = _prepare(name, settings, connection, key, *filter(None, [token_key]))
+    flow = declared(settings.contracts, name, connector.system, connection, ALL_MODES)
     config = SinkConfig(
         target=connector.system,
         group=settings.group,
@@ -171,6 +181,9 @@ def hold(name: str, connector: Connector, *, place_open: bool) -> Process:
         place_open=place_open or settings.place_open,
         instance_id=settings.instance_id,
         build=version("lotgate"),
+        flow=name,
+        release=Release() if flow is None else Release.of(flow.flow),
+        policy=policy_of(settings.contracts, flow, str(HOLD_COMMANDS.schema), token_key),
     )
     target = TrytonConfig(
         url=settings.erp_url,
@@ -187,7 +200,13 @@ def hold(name: str, connector: Connector, *, place_open: bool) -> Process:
         codec = shipped_codec(settings.registry_url, connection)
         return run_sink(config, connection, codec, TrytonSink(target), health=health)
 
-    return Process(_told(name, settings, connection, work), secrets)
+    return Process(_told(name, settings, connection, work, config.contract), secrets)
+
+
+def _token_key(settings: HoldSettings) -> str:
+    key, file = settings.token_key, settings.token_key_file
+    given = key is not None or file is not None
+    return secret("LOTGATE_TOKEN_KEY", key, file) if given else ""
 
 
 def _told(
@@ -195,12 +214,13 @@ def _told(
     settings: HoldSettings | EvidenceSettings,
     connection: KafkaConnection,
     work: Callable[[SinkHealth], Coroutine[Any, Any, None]],
+    contract: Mapping[str, Any] | None = None,
 ) -> Work:
     """A sink's work with its probes, which answer before the broker does."""
 
     async def run() -> None:
         health = SinkHealth(detail="waits for the broker")
-        told = SinkTold(name, version("lotgate"), health)
+        told = SinkTold(name, version("lotgate"), health, contract)
         with served(settings, name, getattr(settings, "instance_id", name), told):
             await after_broker(name, connection, lambda: work(health))
 
@@ -214,6 +234,7 @@ def evidence(name: str) -> Process:
     parts_of(dsn, "LOTGATE_EVIDENCE_DSN")
     connection = settings.connection()
     secrets = _prepare(name, settings, connection, *secrets_of(dsn))
+    declared(settings.contracts, name, CONNECTORS[name].system, connection)
     config = EvidenceConfig(dsn, provision=settings.provision)
 
     def work(health: SinkHealth) -> Coroutine[Any, Any, None]:

@@ -28,7 +28,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rules": ("streams.operator.rules:rules", "Check the shipped rules against case files."),
     "schema": ("streams.operator.schema:schema", "Check, publish or compare the Avro schemas."),
     "icd": ("streams.operator.icd:icd", "Compare or render interface documents."),
-    "topology": ("streams.operator.topology:topology", "Plan or create the topics."),
+    "interfaces": (
+        "streams.operator.flows:interfaces",
+        "Check, advise on, or release flows of data.",
+    ),
+    "flows": ("streams.operator.flows:flows", "The register of all flows of data."),
+    "topology": ("streams.operator.topology:topology", "Plan or create topics; check the routes."),
     "settings": ("streams.operator.settings:settings", "List every LOTGATE_ variable."),
     "exit-codes": ("streams.operator.exit_codes:exit_codes", "List the exit codes."),
 }

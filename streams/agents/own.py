@@ -81,7 +81,7 @@ def decision(
 
     def decide(state: OwnedEntity | None, event: Any) -> Verdict[OwnedEntity]:
         stands = {v.attribute: Kept(v.value, v.system) for v in (state or OwnedEntity()).values}
-        written = _written(type(event))
+        written = _forms(event)
         said = {name: form.dump_json(getattr(event, name)).decode() for name, form in written}
         judged = ruling(owners, event.envelope.source.system, said, stands)
         told = [_conflict(event, entity, key(event), each) for each in judged.attempted]
@@ -89,6 +89,11 @@ def decision(
         return Verdict(_state(judged.kept), tuple(out))
 
     return decide
+
+
+def _forms(event: Any) -> tuple[tuple[str, TypeAdapter[Any]], ...]:
+    kind: Any = type(event)
+    return _written(kind)
 
 
 @cache
@@ -99,7 +104,7 @@ def _written(event: Any) -> tuple[tuple[str, TypeAdapter[Any]], ...]:
 
 
 def _accepted(event: Any, kept: Mapping[str, Kept]) -> Any:
-    values = {name: form.validate_json(kept[name].value) for name, form in _written(type(event))}
+    values = {name: form.validate_json(kept[name].value) for name, form in _forms(event)}
     return replace(event, **values)
 
 

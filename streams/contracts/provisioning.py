@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from streams.contracts.topic_specs import TopicSpec
 from streams.contracts.topics import (
+    AUDIT,
     CDC_HISTORY,
     CDC_OFFSETS,
     CDC_PARKED,
@@ -18,6 +19,7 @@ from streams.contracts.topics import (
     INTERNAL,
     PUBLIC,
     RECORD_LIMIT_BYTES,
+    RELEASES,
     Topic,
     changelog,
     dead_letters,
@@ -143,6 +145,17 @@ def control_spec(connection: Placement) -> TopicSpec:
     """
     config = _kept(FOREVER, DEAD_LETTER_LIMIT_BYTES, connection)
     return _internal(CONTROL, 1, config, connection)
+
+
+def releases_spec(connection: Placement) -> TopicSpec:
+    """The topic of what persons released of manual flows; made when it is first needed."""
+    return _internal(RELEASES, 1, _compacted(connection), connection)
+
+
+def audit_spec(connection: Placement) -> TopicSpec:
+    """The topic of what was refused or ordered; made when it is first needed."""
+    config = _kept(FOREVER, RECORD_LIMIT_BYTES, connection)
+    return _internal(AUDIT, 1, config, connection)
 
 
 def installation(

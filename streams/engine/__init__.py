@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from streams.engine.kafka.access.rules import AccessRule, access_rules
     from streams.engine.kafka.admin import TopicFacts, describe, preflight, provision
     from streams.engine.kafka.failures import Aborted, Fenced, OutcomeUnknown, StartPosition
+    from streams.engine.kafka.groups import group_topics
     from streams.engine.kafka.reader import Reader
     from streams.engine.kafka.reading import (
         high_watermark,
@@ -137,6 +138,7 @@ _HOMES = {
     "dead_letter": "streams.engine.poison.letters",
     "describe": "streams.engine.kafka.admin",
     "exit_code_of": "streams.engine.plugin.ending",
+    "group_topics": "streams.engine.kafka.groups",
     "high_watermark": "streams.engine.kafka.reading",
     "preflight": "streams.engine.kafka.admin",
     "provision": "streams.engine.kafka.admin",
@@ -182,6 +184,7 @@ __all__ = [
     "dead_letter",
     "describe",
     "exit_code_of",
+    "group_topics",
     "high_watermark",
     "preflight",
     "provision",

@@ -1,4 +1,7 @@
-"""`lotgate topology`: the topics of a job, planned or created; never shrunk or deleted."""
+"""`lotgate topology`: the topics of a job, planned or created; never shrunk or deleted.
+
+`topology check` judges the routes between systems.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,16 @@ import click
 import orjson
 
 from streams.app import installation_of, topics_of
+from streams.contracts.interfaces.routes import route_findings
+from streams.contracts.topics import PUBLIC
 from streams.engine import describe, provision
 from streams.operator.answers.apps import app_option, imported, settings_for
+from streams.operator.flows import gathering
+from streams.runtime.clock import now
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from streams.contracts.topic_specs import TopicSpec
     from streams.runtime.connection import KafkaConnection
 
@@ -58,6 +67,34 @@ def apply(ctx: click.Context, *, place: str | None) -> None:
     connection, specs = _wanted(ctx, place)
     made = provision(connection, specs)
     click.echo(f"{len(made)} topics created, {len(specs) - len(made)} were there")
+
+
+@topology.command("check")
+@gathering.folder_option
+@click.option("--live", is_flag=True, help="Also look at the broker's topics and groups.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array on stdout.")
+@click.pass_context
+def check(ctx: click.Context, *, folder: Path, live: bool, as_json: bool) -> None:
+    """Find routes past the hub, topics nobody reads or wants, excluded systems in use.
+
+    A waiver in interfaces.yaml excuses a finding until its last day. Exit code 4 if any is left.
+    """
+    document = gathering.interfaces_in(folder)
+    names = [topic.name for topic in PUBLIC]
+    if live:
+        connection = settings_for(ctx, None).connection()
+        document = gathering.as_named(document, connection.group)
+        shown, internal = gathering.live_in(connection), gathering.internal_of(connection)
+        found = route_findings(document, names, now().date(), shown, internal)
+    else:
+        found = route_findings(document, names, now().date())
+    if as_json:
+        click.echo(orjson.dumps(found))
+    else:
+        for each in found:
+            click.echo(f"{each.kind:<16} {each.text}")
+    if any(each.kind != "idle_group" for each in found):
+        ctx.exit(4)
 
 
 def _wanted(ctx: click.Context, place: str | None) -> tuple[KafkaConnection, tuple[TopicSpec, ...]]:

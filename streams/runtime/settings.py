@@ -58,6 +58,9 @@ class CommonSettings(BaseModel):
     log_format: Literal["json", "text"] = Field(
         "json", description="Log lines for programs or people."
     )
+    contracts: Path | None = Field(
+        None, description="Directory of interfaces.yaml, ownership.yaml and zones.yaml to obey."
+    )
     fault: str = Field("", description="Fault point at which to die; for tests only.")
 
     def connection(self) -> KafkaConnection:
@@ -194,6 +197,10 @@ class HoldSettings(CommonSettings, HealthSettings):
     place_open: bool = Field(
         default=False, description="With enforce: also place the holds that observe mode reported."
     )
+    token_key: SecretStr | None = Field(
+        None, description="Key of tokens in place of fields: 64 bytes, base64."
+    )
+    token_key_file: Path | None = Field(None, description="File that holds it.")
     cancel_shipments: bool = Field(
         default=False, description="Cancel picked or packed customer shipments of a held lot."
     )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 DENIED = "erp_denied"
 """Code of a refusal for want of credentials or rights, whatever the target."""
+UNSEEN = frozenset({DENIED, "zone_denied"})
+"""Refusals after which the target is not asked about the lot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ class Commands:
         attempt.command = command
         if command.target != self._config.target:
             return ()
-        answer = await self._answer(command)
+        policy = self._config.policy
+        answer = await self._answer(command if policy is None else policy.applied(command))
         ack = ack_of(command, answer, self._config.enforcement, now(), self._config)
         return (ack_record(ack, self._config, self._codec, attempt.chain),)
 
@@ -171,7 +174,7 @@ class Commands:
 
     async def _last_look(self, command: HoldCommand, error: Poison) -> Observation | None:
         """What the target shows after a refusal: a part may have been done. Tried once."""
-        if error.code == DENIED:
+        if error.code in UNSEEN:
             return None
         try:
             return await self._sink.read_back(command)

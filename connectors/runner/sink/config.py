@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from streams.contracts.interfaces.release import Release
 from streams.contracts.topics import HOLD_ACKS, HOLD_COMMANDS, dead_letters, prefixed
 from streams.model.hold import Enforcement
+
+if TYPE_CHECKING:
+    from streams.contracts.zones import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,9 @@ class SinkConfig:
         build: Version of the running code, for dead letters and the acks' chain.
         backlog: Records read ahead per partition.
         retrying: The loop's own clock.
+        flow: Name of its flow, by which a person releases records of a manual one.
+        release: When records may be carried: at once, at the times of a cron, or when released.
+        policy: What of a command the target's zone may see; None for everything.
     """
 
     target: str = "erp"
@@ -58,6 +66,9 @@ class SinkConfig:
     build: str = ""
     backlog: int = 100
     retrying: Retrying = field(default_factory=Retrying)
+    flow: str = ""
+    release: Release = field(default_factory=Release)
+    policy: Policy | None = field(default=None, repr=False)
 
     @property
     def component(self) -> str:
@@ -78,3 +89,8 @@ class SinkConfig:
     def dead_letters(self) -> str:
         """Full name of the dead-letter topic."""
         return prefixed(self.prefix, dead_letters(self.component))
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """What it does with what fails, as its probes tell it and interface documents state it."""
+        return {"dead_letters": self.dead_letters, "retry": asdict(self.retrying)}

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from connectors.runner.declared.releasing import Releasing
 from streams.engine import OutcomeUnknown, Reader, Transaction, reach
 from streams.errors import Transient
 
@@ -54,6 +55,7 @@ class Loop:
         self._connection = connection
         self._commands = commands
         self._transaction = transaction
+        self._releasing = Releasing(config.release, config.flow, connection)
         self._queues: dict[Partition, deque[Record]] = {}
         self._running: dict[Partition, asyncio.Task[Settled]] = {}
         self._ready: dict[Partition, Settled] = {}
@@ -98,6 +100,8 @@ class Loop:
         self._collect()
         if self._ready and time.monotonic() >= self._commit_at:
             await self._commit(reader)
+        if self._releasing.must_look:
+            await finished(self._releasing.look)
         self._start()
         self._throttle(reader)
 
@@ -121,7 +125,8 @@ class Loop:
 
     def _start(self) -> None:
         for partition, queue in self._queues.items():
-            if queue and partition not in self._running and partition not in self._ready:
+            is_busy = partition in self._running or partition in self._ready
+            if queue and not is_busy and self._releasing.lets(queue[0].timestamp_ms):
                 record = queue.popleft()
                 self._running[partition] = asyncio.create_task(self._commands.settle(record))
 
