@@ -97,3 +97,45 @@ def test_a_wrong_password_and_a_plain_connection_are_refused(rig: Rig) -> None:
     assert "wrong" not in failure.message
     plain = make_conninfo(rig.dsn, sslmode="disable", channel_binding="disable")
     assert "no encryption" in _refused(rig, plain).message
+
+
+WANTED = "select id, doc::text, tags::text, path::text, word::text from paper order by id"
+
+
+def test_types_that_come_with_extensions_are_read_as_the_server_prints_them(
+    server: TlsDatabase, broker: str, registry: str
+) -> None:
+    """Debian's server is built with XML and has the contributed types; the wheel's is not."""
+    row = "('<a b=\"1\">\u00e4<c/></a>', 'k=>v, \"a b\"=>NULL', 'Top.Lots.A1', 'Word')"
+    rig = make_rig(
+        server.dsn,
+        broker,
+        registry,
+        "create extension hstore",
+        "create extension ltree",
+        "create extension citext",
+        "create table paper(doc xml, tags hstore, path ltree, word citext,"
+        " id int primary key generated always as identity)",
+        f"insert into paper(doc, tags, path, word) values {row}",
+        "create publication lotgate for table paper",
+    )
+    try:
+        with rig.running() as running:
+            until(lambda: running.health.state in ("reading", "ended"), "the start")
+            assert running.failure is None
+            rig.sql(
+                f"insert into paper(doc, tags, path, word) values {row}",
+                "update paper set doc = '<d/>', tags = tags || 'n=>1', path = path || 'B'",
+                "insert into paper(doc) values (null)",
+            )
+            until(lambda: running.health.rows >= 5, "the rows")
+        assert running.health.dead == 0
+        last = {}
+        for record in rig.table("paper"):
+            after = rig.decoded(record.value)["after"]
+            last[after["id"]] = after
+        names = ("id", "doc", "tags", "path", "word")
+        found = [tuple(last[number][name] for name in names) for number in sorted(last)]
+        assert found == rig.rows(WANTED)
+    finally:
+        drop_rig(rig, server.dsn)
