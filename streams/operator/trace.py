@@ -77,7 +77,7 @@ def trace_event(ctx: click.Context, event_id: str, *, json_wanted: bool) -> None
     if json_wanted:
         click.echo(as_json({"asked": event_id, "events": found}))
     else:
-        click.echo("\n\n".join(_told(each) for each in found))
+        click.echo("\n\n".join(provenance_text(each) for each in found))
     if not all(each.links for each in found):
         ctx.exit(4)
 
@@ -94,7 +94,8 @@ def _chains(connection: psycopg.Connection[Any], event_id: str) -> list[Provenan
     return found
 
 
-def _told(found: Provenance) -> str:
+def provenance_text(found: Provenance) -> str:
+    """Lay out a chain: one step under the other, with what it read and gave."""
     lines = [f"Event {found.event_id} on {found.topic}", f"  {row_text(found.row)}"]
     if not found.links:
         lines.append("  its record came without the header that tells its steps")

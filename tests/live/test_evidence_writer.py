@@ -20,7 +20,7 @@ from streams.evidence.database import connected
 from streams.evidence.queries import lots_named
 from streams.evidence.story import story_of
 from streams.evidence.summary import run_summary
-from streams.evidence.tables import drop, migrate
+from streams.evidence.tables import VERSION, drop, migrate
 from tests.evidence_history import DONE, FAILED_LSN, HALF, RAW, Row, history, lot_fact
 from tests.live.evidence_lab import Lab, lab_of
 
@@ -254,13 +254,17 @@ def test_an_event_that_the_database_refuses_costs_only_itself(lab: Lab) -> None:
 
 def test_tables_are_made_once_and_newer_ones_are_refused(lab: Lab) -> None:
     with connected(lab.dsn, "test") as connection:
-        assert migrate(connection) == 1
+        assert migrate(connection) == VERSION
         assert migrate(connection) == 0
+        # As the tables of the first release were.
+        connection.execute("alter table evidence.events drop column chain")
+        connection.execute("delete from evidence.versions where version > 1")
+        assert migrate(connection) == VERSION - 1
         connection.execute("insert into evidence.versions (version) values (99)")
         with pytest.raises(Exception, match="evidence_newer_than_build"):
             migrate(connection)
     with psycopg.connect(lab.dsn) as connection:
-        assert connection.execute("select count(*) from evidence.events").fetchone() == (0,)
+        assert connection.execute("select count(chain) from evidence.events").fetchone() == (0,)
 
 
 def test_a_text_that_the_database_cannot_hold_is_stored_with_a_picture(lab: Lab) -> None:

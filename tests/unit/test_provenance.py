@@ -31,10 +31,12 @@ from streams.contracts.topics import (
 from streams.engine import Record
 from streams.engine.testing import Driver
 from streams.errors import Poison
-from streams.evidence.chain import rejoined
+from streams.evidence.chain import Link, Provenance, rejoined
+from streams.evidence.lot_story import DatabaseRow
 from streams.model.envelope import Envelope, Source, Transform
 from streams.model.facts import Nonconformity
 from streams.model.hold import AckResult, Enforcement
+from streams.operator.trace import provenance_text
 from tests.translation_golden import STREAM, transaction_of
 
 pytestmark = pytest.mark.urs("M2.5")
@@ -116,7 +118,7 @@ def test_an_event_names_its_own_transform_and_what_else_it_read() -> None:
     )
 
 
-@given(st.integers(min_value=1, max_value=400))
+@given(st.integers(min_value=1, max_value=120))
 def test_a_long_chain_keeps_both_ends_and_counts_the_rest(count: int) -> None:
     chain = begun("source/erp", "1", "e0")
     for number in range(1, count):
@@ -258,3 +260,28 @@ def test_a_gap_is_filled_from_the_chains_of_earlier_events() -> None:
     assert len(whole) == 1 + 2 * 119
     assert [hop.event_id for hop in whole[1::2]] == list(chains)
     assert rejoined(short, lambda _: "") == short
+
+
+def test_a_person_reads_each_step_with_what_it_read_and_gave() -> None:
+    row = DatabaseRow("qms", "qms.public.nc", "0/1A", 7, "c", "qa", "", AT)
+    made = Link(
+        "oca", "1", ("tx",), "e1", "lotgate.quality.nonconformity", "12", "t/0@3", made=True
+    )
+    links = (
+        Link("source/qms", "0.1.0", (), "tx", made=True),
+        made,
+        Link("", "", (), "", left_out=5),
+        Link("route-cause-nonconformity", "", ("e1",), "e1"),
+    )
+    lines = provenance_text(Provenance("e1", "cause-input", row, links)).splitlines()
+    assert lines[0] == "Event e1 on cause-input"
+    assert "  2  oca@1" in lines[4]
+    assert lines[5:8] == [
+        "       read   tx",
+        "       gave   e1  lotgate.quality.nonconformity 12",
+        "       at     t/0@3",
+    ]
+    assert lines[8] == "      (5 steps are no longer told)"
+    assert lines[-1] == "       passed e1"
+    bare = provenance_text(Provenance("e1", "facts", row, ()))
+    assert bare.endswith("without the header that tells its steps")
