@@ -70,8 +70,8 @@ class Gate:
         else:
             why = "what it was made from can no longer be told"
             advice = (
-                "find what dropped the header on the way and write the record again with it; "
-                "a producer without upstream leaves `envelope.transform` empty"
+                "find what dropped the header on the way and write the record again with it; of a "
+                "fact without upstream `envelope.transform` is empty (`lotgate dlq edit` can do it)"
             )
         return Poison(
             f"the record came without the header {HEADER}: {why}",
