@@ -10,6 +10,7 @@ import orjson
 from localstack import MissingRequirement, Stack, report_for_terminal
 
 from demo.doctor import examine
+from demo.drift import drift_named
 from demo.run import Demo
 from demo.summary import case_rows, closing_words, columns, keyed
 
@@ -116,7 +117,7 @@ def required(stack: Stack) -> None:
 
 
 def run_demo(stack: Stack, report: Report, *, as_json: bool) -> int:
-    """Both scenarios on a fresh plant; print the tables; return the exit code."""
+    """Both scenarios on a fresh plant and one drift; print the tables; return the exit code."""
     job = Demo(stack, report)
     click.echo(
         "The hold target is set to `enforce` for this demo; on your own systems it starts in"
@@ -128,10 +129,17 @@ def run_demo(stack: Stack, report: Report, *, as_json: bool) -> int:
     click.echo(first.table, err=as_json)
     second = job.held_on_arrival()
     click.echo(second.table, err=as_json)
-    right = first.right and second.right
+    third = drift_named(stack, report)
+    click.echo(third.table, err=as_json)
+    right = first.right and second.right and third.right
     click.echo(closing_words(stack.addresses(), right=right), err=as_json)
     if as_json:
-        found = {"right": right, "inspection": first.rows, "arrival": second.rows}
+        found = {
+            "right": right,
+            "inspection": first.rows,
+            "arrival": second.rows,
+            "drift": third.rows,
+        }
         click.echo(orjson.dumps(found))
     return 0 if right else 4
 

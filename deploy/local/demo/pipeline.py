@@ -15,6 +15,7 @@ from streams import app as composition
 from streams import engine
 from streams.contracts.catalog import Catalog
 from streams.contracts.codec import Codec
+from streams.contracts.evolution.publishing import publish_all
 from streams.contracts.registry import ConfluentRegistry
 from streams.runtime.settings import ToolSettings, load
 
@@ -92,7 +93,8 @@ def provision(stack: Stack) -> None:
     engine.provision(connection, composition.installation_of(connection))
     with closing(ConfluentRegistry(settings.registry_url)) as registry:
         codec = Codec(Catalog.load(), registry, connection.prefix, connection.group)
-        codec.prepare(composition.schemas_of(composition.main_job()), register=True)
+        topics = composition.schemas_of(composition.main_job())
+        publish_all(registry, {codec.subject(topic): codec.schema(topic) for topic in topics})
 
 
 def start(

@@ -50,7 +50,7 @@ async def _quotas(connection: KafkaConnection) -> dict[str, dict[str, float]]:
     try:
         await client.bootstrap()
         node = client.get_random_node()
-        request = DescribeClientQuotasRequest([("user", _ANY_NAME, "")], strict=True)
+        request = DescribeClientQuotasRequest([("user", _ANY_NAME, None)], strict=True)
         answer = await client.send(node, request)
     finally:
         await client.close()

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not declared as exported
     AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
+    ConfigResource,
     ResourcePatternType,
     ResourceType,
 )
 
 from streams.engine.kafka import clients
-from streams.engine.kafka.failures import error_of, judged
+from streams.engine.kafka.failures import judged
 
 if TYPE_CHECKING:
     from streams.runtime.connection import KafkaConnection
@@ -51,6 +52,8 @@ def access_rules(connection: KafkaConnection) -> list[AccessRule] | None:
         Transient: The broker does not answer.
     """
     admin = AdminClient(clients.base(connection))
+    if not _is_guarded(admin):
+        return None
     every = AclBindingFilter(
         ResourceType.TOPIC,
         None,  # type: ignore[arg-type]  # any name, account and host
@@ -63,8 +66,6 @@ def access_rules(connection: KafkaConnection) -> list[AccessRule] | None:
     try:
         found = admin.describe_acls(every, request_timeout=WAIT_S).result()
     except KafkaException as failure:
-        if error_of(failure).code() == KafkaError.SECURITY_DISABLED:
-            return None
         raise judged(failure, "asking for access rules") from failure
     return [
         AccessRule(
@@ -76,3 +77,15 @@ def access_rules(connection: KafkaConnection) -> list[AccessRule] | None:
         )
         for rule in found
     ]
+
+
+def _is_guarded(admin: AdminClient) -> bool:
+    """Whether the brokers check rights: without that, the library reports an empty list."""
+    try:
+        brokers = list(admin.list_topics(timeout=WAIT_S).brokers)[:1]
+        asked = [ConfigResource(ResourceType.BROKER, str(broker)) for broker in brokers]
+        answers = admin.describe_configs(asked, request_timeout=WAIT_S).values()
+        found = [answer.result().get("authorizer.class.name") for answer in answers]
+    except KafkaException as failure:
+        raise judged(failure, "asking whether the brokers check rights") from failure
+    return any(entry is not None and entry.value for entry in found)
