@@ -21,7 +21,7 @@ from streams.model.canonical.conflict import MasterdataConflict, OwnedEntity, Ow
 from streams.model.ids import derived_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from streams.contracts.ownership import Attempted, Entity, Ownership
     from streams.engine import Lotgate
@@ -40,7 +40,11 @@ CONFLICTS = Topic(
 
 
 def register(
-    app: Lotgate, ownership: Ownership, proposed: Topic[E], accepted: Topic[E], name: str
+    app: Lotgate,
+    ownership: Ownership,
+    proposed: Topic[E],
+    accepted: Topic[E],
+    identity: Iterable[str],
 ) -> None:
     """Bind the rule of ownership for one entity. Its state is a join by entity.
 
@@ -49,7 +53,7 @@ def register(
         ownership: The owners.
         proposed: What systems say; an event carries an `envelope`, whose source is the system.
         accepted: What counts, with the same type of event.
-        name: Name of the stage and of its store.
+        identity: Attributes that name the entity.
 
     Raises:
         Misconfigured: `unowned_entity`: the entity has no owner.
@@ -63,13 +67,14 @@ def register(
             kept="nothing was read",
             advice="add the entity with its owner",
         )
+    name = f"own-{entity.rpartition('.')[2].lower()}"
     store = Store(name, OwnedEntity, "lotgate.masterdata.OwnedEntity")
-    decide = decision(owners, entity, proposed.key)
+    decide = decision(owners, entity, proposed.key, frozenset(identity))
     app.stage(proposed, store=store, emits=(accepted, CONFLICTS), name=name)(decide)
 
 
 def decision(
-    owners: Entity, entity: str, key: Callable[[Any], str]
+    owners: Entity, entity: str, key: Callable[[Any], str], identity: frozenset[str]
 ) -> Callable[[OwnedEntity | None, Any], Verdict[OwnedEntity]]:
     """The rule over one entity's state.
 
@@ -77,12 +82,16 @@ def decision(
         owners: Who owns what.
         entity: Full name of its type.
         key: Gives an event's key: the entity's id.
+        identity: Attributes that name the entity: to name it states nothing about it.
     """
 
     def decide(state: OwnedEntity | None, event: Any) -> Verdict[OwnedEntity]:
         stands = {v.attribute: Kept(v.value, v.system) for v in (state or OwnedEntity()).values}
-        written = _forms(event)
-        said = {name: form.dump_json(getattr(event, name)).decode() for name, form in written}
+        said = {
+            name: form.dump_json(getattr(event, name)).decode()
+            for name, form in _forms(event)
+            if name not in identity
+        }
         judged = ruling(owners, event.envelope.source.system, said, stands)
         told = [_conflict(event, entity, key(event), each) for each in judged.attempted]
         out = [_accepted(event, judged.kept), *told] if judged.passes else told
@@ -104,7 +113,8 @@ def _written(event: Any) -> tuple[tuple[str, TypeAdapter[Any]], ...]:
 
 
 def _accepted(event: Any, kept: Mapping[str, Kept]) -> Any:
-    values = {name: form.validate_json(kept[name].value) for name, form in _forms(event)}
+    forms = ((name, form) for name, form in _forms(event) if name in kept)
+    values = {name: form.validate_json(kept[name].value) for name, form in forms}
     return replace(event, **values)
 
 
