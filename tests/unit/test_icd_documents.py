@@ -22,7 +22,7 @@ from streams.cli import cli
 from streams.contracts.catalog import Catalog
 from streams.contracts.icd.document import InterfaceDocument
 from streams.contracts.icd.loading import Loaded, read_file, read_folder
-from streams.contracts.icd.printed import pdf_of
+from streams.contracts.icd.rendered.printed import pdf_of
 from streams.contracts.icd.words import differences
 from streams.contracts.topics import INTERNAL, PUBLIC
 from streams.errors import Misconfigured

@@ -1,5 +1,6 @@
 """Interface documents: what two systems agreed on, as YAML, compared with what is running.
 
 `document` holds the form, `loading` reads files with lines, `live` is what was found running,
-`drift` and `access` compare, `words` tells two versions apart, `page`, `pdf` and `asyncapi` render.
+`drift` and `access` compare, `words` tells two versions apart, `rendered` and `asyncapi` are for
+readers.
 """

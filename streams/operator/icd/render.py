@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import orjson
 
-from streams.contracts.icd.page import html_of
-from streams.contracts.icd.printed import pdf_of
+from streams.contracts.icd.rendered.page import html_of
+from streams.contracts.icd.rendered.printed import pdf_of
 from streams.errors import Misconfigured
 from streams.operator.answers.tooling import as_json
 from streams.operator.icd.options import documents_in, folder_option, json_option

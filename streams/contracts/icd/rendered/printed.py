@@ -9,14 +9,14 @@ from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 from fpdf.fonts import FontFace
 
-from streams.contracts.icd.sheet import sheet_of
+from streams.contracts.icd.rendered.sheet import sheet_of
 from streams.errors import Misconfigured
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.contracts.icd.loading import Loaded
-    from streams.contracts.icd.sheet import Sheet, Table
+    from streams.contracts.icd.rendered.sheet import Sheet, Table
 
 BUILT_IN: Final = "helvetica"
 OWN: Final = "document"

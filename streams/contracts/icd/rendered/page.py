@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from streams.contracts.icd.sheet import sheet_of
+from streams.contracts.icd.rendered.sheet import sheet_of
 
 if TYPE_CHECKING:
     from streams.contracts.icd.loading import Loaded
 
 _PAGES: Final = Environment(
-    loader=PackageLoader("streams.contracts.icd", "templates"),
+    loader=PackageLoader("streams.contracts.icd.rendered", "templates"),
     autoescape=select_autoescape(default=True, default_for_string=True),
     undefined=StrictUndefined,
     trim_blocks=True,

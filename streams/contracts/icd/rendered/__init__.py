@@ -1,0 +1,1 @@
+"""Interface documents for people: one layout, as a page and as a printed form."""
