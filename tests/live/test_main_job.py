@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from demo import pipeline
 from demo.doctor import examine
+from demo.drift import drift_named
 from demo.run import Demo
 from demo.summary import held_stock_request
 from localstack import PlainReport, Stack, scenario
@@ -62,7 +63,7 @@ def test_a_failed_inspection_holds_the_lot_and_everything_made_from_it(
     assert_the_doctor_finds_what_is_not_well(demo)
 
 
-@pytest.mark.urs("M4.1", "M5.4")
+@pytest.mark.urs("M1.6", "M4.1", "M5.4", "X2")
 def test_a_hold_waits_for_its_lot_and_ends_only_with_a_signature(
     demo: Demo, artefact: Artefact
 ) -> None:
@@ -74,6 +75,9 @@ def test_a_hold_waits_for_its_lot_and_ends_only_with_a_signature(
     assert set(states) == {"HOLD", "RELEASE"}
     assert all(document.state == "done" for document in states.values())
     assert all(d.quantity == scenario.LATE_QUANTITY for d in states.values())
+    drift = drift_named(demo.stack, PlainReport())
+    keep(demo, artefact, outcome.table + drift.table)
+    assert drift.right, drift.table
 
 
 @pytest.mark.urs("M4.1", "M4.4")

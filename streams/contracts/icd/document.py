@@ -209,7 +209,7 @@ class InterfaceDocument(_Strict):
     """One interface.
 
     Attributes:
-        id: Its id; the file is `<id>.yaml`.
+        id: Its id, of one document in a folder; rendered files are called so.
         title: One line for people.
         version: Number of this document, from 1.
         effective: Since when it holds.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from streams.contracts.icd.live import Live, LiveSubject, LiveTopic
     from streams.contracts.icd.loading import Loaded
 
+CONTACT_UNTESTED = "contact_untested"
 TEST_EVERY = timedelta(days=90)
 """A contact that nobody tried for longer cannot be relied on."""
 
@@ -220,12 +221,12 @@ def _contacts(loaded: Loaded, today: date) -> Iterator[Drift]:
         if age > TEST_EVERY:
             place = Place(loaded, ("escalation", number), f"escalation to {step.role}")
             yield place.drift(
-                "contact_untested",
+                CONTACT_UNTESTED,
                 f"the contact was tested {age.days} days ago, {TEST_EVERY.days} are allowed",
                 "tested_at",
             )
         elif age < timedelta(0):
             place = Place(loaded, ("escalation", number), f"escalation to {step.role}")
             yield place.drift(
-                "contact_untested", f"the test on {step.tested_at} is yet to come", "tested_at"
+                CONTACT_UNTESTED, f"the test on {step.tested_at} is yet to come", "tested_at"
             )
