@@ -74,7 +74,7 @@ class Report:
             f"rounds, medians; {found.seconds / 60:.0f} minutes on {machine()}. How it is "
             "measured: `tests/bench/cdc/README.md`."
         )
-        return "\n".join(
+        lines = "\n".join(
             [
                 *("# Bench of change data capture", "", head, ""),
                 *self._runs("Streaming, in transactions of 100:", STREAM, found.streams),
@@ -84,9 +84,9 @@ class Report:
                 *self._waits(),
                 *self._memory(),
                 *(f"Not ended: {each.splitlines()[0]}" for each in found.failures),
-                "",
             ]
         )
+        return lines.rstrip("\n") + "\n"
 
     def _runs(self, title: str, rows: Sequence[Row], runs: dict[str, list[Result]]) -> list[str]:
         lines = [_line(row, runs) for row in rows if row.key in runs]
