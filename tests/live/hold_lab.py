@@ -33,6 +33,7 @@ from streams.contracts.topics import (
     LOTS,
     NONCONFORMITIES,
     Topic,
+    dead_letters,
     prefixed,
 )
 from streams.engine import Record, provision, read_compacted, read_partition
@@ -117,6 +118,12 @@ class HoldLab:
             for record in read_partition(self.connection, self.name(topic), number)
             if record is not None
         ]
+
+    def letters(self) -> list[Record]:
+        """Every dead letter of the group."""
+        name = prefixed(self.prefix, dead_letters(self.connection.group))
+        found = read_partition(self.connection, name, 0)
+        return [record for record in found if record is not None]
 
     def commands(self) -> list[HoldCommand]:
         return [

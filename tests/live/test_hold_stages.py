@@ -6,10 +6,15 @@ import os
 import random
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from streams.contracts.provenance import HEADER, read
+from streams.contracts.topics import HOLD_COMMANDS, NONCONFORMITIES
+from streams.model.envelope import Transform
+from streams.model.facts import Nonconformity
 from tests.laws.hold_checks import assert_commands_are_sound
 from tests.laws.hold_facts import edge, inspection, lot, nonconformity
 from tests.laws.hold_histories import shuffled
@@ -49,7 +54,21 @@ def history(dice: random.Random) -> list[Fact]:
     return facts
 
 
-@pytest.mark.urs("M4.1", "M4.4", "X1")
+def made_from_something(fact: Nonconformity) -> Nonconformity:
+    """A fact that names a transform; written without its chain, it was stripped on its way."""
+    return replace(fact, envelope=replace(fact.envelope, transform=(Transform("oca", "1"),)))
+
+
+def assert_each_command_tells_its_hops(lab: HoldLab) -> None:
+    for record in lab.records(HOLD_COMMANDS):
+        hops = read(record.header(HEADER) or b"")
+        assert len(hops) >= 3
+        assert hops[0].transform.startswith("first/")
+        assert hops[-1].transform == "lotgate.hold"
+        assert hops[-1].event_id.encode() == record.header("ce_id")
+
+
+@pytest.mark.urs("M2.5", "M4.1", "M4.4", "X1")
 def test_any_order_a_kill_and_a_rewind_end_in_the_held_set_of_the_oracle(lab: HoldLab) -> None:
     dice = random.Random(20260302)
     facts = history(dice)
@@ -59,6 +78,8 @@ def test_any_order_a_kill_and_a_rewind_end_in_the_held_set_of_the_oracle(lab: Ho
 
     first = lab.start("a")
     delivered = shuffled(facts, dice)
+    stripped = made_from_something(nonconformity("N99", 1, ("0@M",)))
+    lab.produce([stripped])
     lab.produce(delivered[: len(delivered) // 2])
     lab.wait(lambda: len(lab.commands()) > 10, "the first commands")
     lab.produce(delivered[len(delivered) // 2 :])
@@ -74,6 +95,10 @@ def test_any_order_a_kill_and_a_rewind_end_in_the_held_set_of_the_oracle(lab: Ho
     commands = lab.commands()
     assert len({command.command_id for command in commands}) == len(commands)
     assert_commands_are_sound(commands, facts)
+    assert_each_command_tells_its_hops(lab)
+    (letter,) = lab.letters()
+    assert letter.header("lotgate-dlq-code") == b"provenance_missing"
+    assert lab.codec.decode(NONCONFORMITIES, letter.value or b"") == stripped
 
     lab.stop()
     lab.rewind()
