@@ -120,6 +120,10 @@ def test_a_system_that_is_none_is_refused(tmp_path: Path, system: str, code: str
     assert f"[{code}]" in result.output
 
 
+def test_a_name_that_is_nearly_right_is_told(tmp_path: Path) -> None:
+    assert "did you mean 'tryton'?" in run(tmp_path, *GOOD, system="tryten").output
+
+
 def test_a_translator_of_ones_own_needs_no_installation(tmp_path: Path) -> None:
     lot = {"table": "scale_lot", "op": "c", "after": {"id": 1, "code": "A", "product": "P",
                                                        "blocked": False}}  # fmt: skip

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import orjson
 
-from streams.agents.translate import installed
+from streams.agents.translate import GROUP, installed
 from streams.errors import Misconfigured
 from streams.evidence.records import as_json
-from streams.operator.translate.rows import read_rows
+from streams.operator.translate.rows import nearest, read_rows
 from streams.operator.translate.trial import Trial, tried
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def translate(ctx: click.Context, *, system: str, file: Path, site: str, json_wa
 
     Exit code 4 if any row is bad; each is named with its line and what is wrong with it.
     """  # noqa: D301 - click reads the backspace
-    translator = _imported(system) if ":" in system else installed()(system)
+    translator = _imported(system) if ":" in system else _installed(system)
     text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     changes, bad = read_rows(text, is_csv=file.suffix.lower() == ".csv", tables=translator.tables)
     trial = tried(translator, changes, site)
@@ -66,6 +67,18 @@ def translate(ctx: click.Context, *, system: str, file: Path, site: str, json_wa
     click.echo(_json(trial) if json_wanted else _text(trial))
     if trial.bad:
         ctx.exit(4)
+
+
+def _installed(name: str) -> Translator:
+    known = sorted(entry.name for entry in entry_points(group=GROUP))
+    if name not in known:
+        raise Misconfigured(
+            f"no translator {name!r} is installed; there are {', '.join(known)}",
+            code="unknown_translator",
+            kept="nothing was read",
+            advice=nearest(name, tuple(known)) or "give package.module:Class to try one's own",
+        )
+    return installed()(name)
 
 
 def _imported(place: str) -> Translator:
