@@ -15,7 +15,7 @@ Processes           `EngineSettings`, `FuseLimits`, `Parking`, `Encoding`, `run_
                     `supervised`, `arm`, `ExitCode`, `MEANING`, `exit_code_of`
 Operators' tools    `Stage`, `TopicFacts`, `describe`, `preflight`, `provision`,
                     `broker_answers`, `wait_for_broker`, `AccessRule`, `access_rules`,
-                    `account_quotas`
+                    `account_quotas`, `group_topics`
 ==================  ==============================================================================
 
 A whole job, and a test of it:
@@ -78,11 +78,11 @@ if TYPE_CHECKING:
     from streams.engine.declare import Encoding, Stage, Store, View
     from streams.engine.exit_codes import MEANING, ExitCode
     from streams.engine.faults import arm, reach
+    from streams.engine.kafka.access.groups import group_topics
     from streams.engine.kafka.access.quotas import account_quotas
     from streams.engine.kafka.access.rules import AccessRule, access_rules
     from streams.engine.kafka.admin import TopicFacts, describe, preflight, provision
     from streams.engine.kafka.failures import Aborted, Fenced, OutcomeUnknown, StartPosition
-    from streams.engine.kafka.groups import group_topics
     from streams.engine.kafka.reader import Reader
     from streams.engine.kafka.reading import (
         high_watermark,
@@ -138,7 +138,7 @@ _HOMES = {
     "dead_letter": "streams.engine.poison.letters",
     "describe": "streams.engine.kafka.admin",
     "exit_code_of": "streams.engine.plugin.ending",
-    "group_topics": "streams.engine.kafka.groups",
+    "group_topics": "streams.engine.kafka.access.groups",
     "high_watermark": "streams.engine.kafka.reading",
     "preflight": "streams.engine.kafka.admin",
     "provision": "streams.engine.kafka.admin",

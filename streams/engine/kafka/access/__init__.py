@@ -1,1 +1,1 @@
-"""Access rules and quotas of the broker: asked by short-lived clients, changed by none."""
+"""Access rules, quotas and groups of the broker: asked by short-lived clients, changed by none."""

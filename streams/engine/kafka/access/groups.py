@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.engine.kafka import clients
@@ -27,18 +27,31 @@ def group_topics(connection: KafkaConnection) -> dict[str, frozenset[str]]:
     try:
         listed = admin.list_consumer_groups(request_timeout=WAIT_S).result().valid
         names = sorted(group.group_id for group in listed)
-        found = {name: _stored(admin, name) for name in names}
-        for name, topics in _read_now(admin, names).items():
-            found[name] = found[name] | topics
+        topics = admin.list_topics(timeout=WAIT_S).topics
+        places = [(name, number) for name, each in topics.items() for number in each.partitions]
+        found = {name: _stored(connection, name, places) for name in names}
+        for name, read in _read_now(admin, names).items():
+            found[name] = found[name] | read
     except KafkaException as failure:
         raise judged(failure, "asking for the consumer groups") from failure
     return found
 
 
-def _stored(admin: AdminClient, group: str) -> frozenset[str]:
-    asked = [ConsumerGroupTopicPartitions(group)]
-    answer: Any = admin.list_consumer_group_offsets(asked, request_timeout=WAIT_S)[group].result()
-    return frozenset(part.topic for part in answer.topic_partitions)
+def _stored(
+    connection: KafkaConnection, group: str, places: list[tuple[str, int]]
+) -> frozenset[str]:
+    """Where a group has positions.
+
+    Asked as a consumer would: the admin client's own call crashes when the group's coordinator
+    moves (librdkafka 2.16).
+    """
+    consumer = Consumer({**clients.base(connection), "group.id": group})
+    try:
+        asked = [TopicPartition(*place) for place in places]
+        answers = consumer.committed(asked, WAIT_S) if asked else []
+    finally:
+        consumer.close()
+    return frozenset(part.topic for part in answers if part.offset >= 0)
 
 
 def _read_now(admin: AdminClient, groups: list[str]) -> dict[str, frozenset[str]]:
