@@ -21,9 +21,11 @@ from connectors.runner.declared import policy_of
 from connectors.runner.declared.flow import declared
 from streams.contracts.interfaces import Release
 from streams.contracts.interfaces.orders import audit_topic
-from streams.engine import read_partition
+from streams.contracts.interfaces.routes import route_findings
+from streams.contracts.topic_specs import TopicSpec
+from streams.engine import Reader, provision, read_partition
 from streams.model.hold import Prior, Share
-from streams.operator.flows.gathering import live_in
+from streams.operator.flows.gathering import as_named, interfaces_in, internal_of, live_in
 from streams.operator.flows.interfaces import give_order
 from tests.live.sink_bench import Bench
 from tests.live.tryton_goods import command
@@ -111,8 +113,8 @@ async def test_a_denied_field_becomes_a_dead_letter_and_persons_become_tokens(
     assert [ack.result for ack in bench.acks()] == ["refused"]
 
 
-@pytest.mark.urs("M1.5", "M1.3")
-def test_an_excluded_system_does_not_start_and_a_strange_group_is_found(
+@pytest.mark.urs("M1.5")
+def test_an_excluded_system_does_not_start_and_leaves_an_audit_entry(
     bench: Bench, tmp_path: Path
 ) -> None:
     text = (CONTRACTS / "interfaces.yaml").read_text(encoding="utf-8")
@@ -143,8 +145,34 @@ def test_an_excluded_system_does_not_start_and_a_strange_group_is_found(
         if record is not None
     ]
     assert (entry["what"], entry["code"]) == ("connector erp-hold", "excluded_system")
-    live = live_in(bench.connection)
-    assert "inventory.hold.commands" in live.topics
+
+
+@pytest.mark.urs("M1.3")
+async def test_a_group_and_a_topic_that_no_flow_declares_are_found(bench: Bench) -> None:
+    document = as_named(interfaces_in(CONTRACTS), bench.connection.group)
+    bench.send(command("L1"))
+    async with bench.running(Shelf()) as work:
+        await bench.until(lambda: len(bench.acks()) == 1, work)
+    raw = f"{bench.prefix}.cdc.erp.public.stock_lot"
+    provision(bench.connection, [TopicSpec(raw, 1, 1), TopicSpec(f"{bench.prefix}.guest", 1, 1)])
+    with (
+        Reader(bench.connection, "past", [raw]) as past,
+        Reader(bench.connection, "guest", [bench.config.commands]) as guest,
+    ):
+        deadline = time.monotonic() + 20
+        while not (past.assignment and guest.assignment):
+            assert time.monotonic() < deadline, "the readers did not join"
+            await asyncio.to_thread(past.poll, 0.1)
+            await asyncio.to_thread(guest.poll, 0.1)
+        live = await asyncio.to_thread(live_in, bench.connection)
+    internal = internal_of(bench.connection)
+    found = route_findings(document, (), datetime.now(UTC).date(), live, internal)
+    shown = {(each.kind, each.subject) for each in found if each.kind != "idle_group"}
+    assert shown == {
+        ("direct_route", "past"),
+        ("unknown_group", "guest"),
+        ("unknown_topic", "guest"),
+    }
 
 
 def _joined(bench: Bench) -> None:
