@@ -10,13 +10,11 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from connectors.base import Capabilities, Observation, Outcome
 from connectors.runner.declared import policy_of
 from connectors.runner.declared.flow import declared
 from streams.contracts.interfaces import Release
@@ -24,44 +22,19 @@ from streams.contracts.interfaces.orders import audit_topic
 from streams.contracts.interfaces.routes import route_findings
 from streams.contracts.topic_specs import TopicSpec
 from streams.engine import Reader, provision, read_partition
-from streams.model.hold import Prior, Share
 from streams.operator.flows.gathering import as_named, interfaces_in, internal_of, live_in
 from streams.operator.flows.interfaces import give_order
+from tests.live.flow_process import Shelf
 from tests.live.sink_bench import Bench
 from tests.live.tryton_goods import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.model.hold import HoldCommand
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = ROOT / "deploy" / "contracts"
 KEY = base64.b64encode(bytes(range(64))).decode()
-
-
-class Shelf:
-    """A target in memory that holds whatever it is told to, and keeps what it saw."""
-
-    name = "erp"
-    capabilities = Capabilities(
-        has_readback=True, can_hold_partial=False, supports_idempotency_key=True
-    )
-
-    def __init__(self) -> None:
-        self.seen: list[HoldCommand] = []
-
-    async def apply(self, command: HoldCommand) -> Outcome:
-        self.seen.append(command)
-        return Outcome(detail="held", calls=1)
-
-    async def read_back(self, command: HoldCommand) -> Observation:
-        share = Share("contained", Decimal(1), "kg", "QUA")
-        return Observation(found=True, shares=(share,), effective_disposition="Restricted",
-                           prior=Prior(), detail=command.lot_id)  # fmt: skip
-
-    async def close(self) -> None:
-        return
 
 
 @pytest.fixture
@@ -90,6 +63,34 @@ async def test_a_manual_flow_waits_for_its_order_and_carries_each_command_once_o
         give_order(bench.connection, "erp-hold", upto, "shift lead", "checked")
         await bench.until(lambda: len(bench.acks()) == 2, work)
     assert [each.number for each in shelf.seen] == ["L1", "L2"]
+
+
+@pytest.mark.urs("M1.1")
+async def test_a_death_between_effect_and_position_neither_loses_nor_doubles_an_answer(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.send(command("L1"), command("L2"))
+    give_order(bench.connection, "erp-hold", datetime.now(UTC), "shift lead", "checked")
+    told = {
+        "bootstrap": bench.connection.bootstrap,
+        "folder": str(tmp_path),
+        "prefix": bench.prefix,
+        "fault": "before_commit",
+    }
+    died = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "tests.live.flow_process", json.dumps(told)],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert died.returncode not in {0, 1, 2}, died.stderr
+    assert bench.acks() == []
+    shelf = Shelf()
+    async with bench.running(shelf, flow="erp-hold", release=Release("manual")) as work:
+        await bench.until(lambda: len(bench.acks()) == 2, work)
+        bench.send(command("L3"))
+        await _still(shelf, sorted(each.number for each in shelf.seen))
+    assert bench.results() == {"L1": ["contained"], "L2": ["contained"]}
+    assert {each.number for each in shelf.seen} == {"L1", "L2"}
 
 
 @pytest.mark.urs("M1.4")
@@ -189,4 +190,4 @@ async def _still(shelf: Shelf, numbers: list[str]) -> None:
     """See for a second that the target was told of these lots alone."""
     for _ in range(10):
         await asyncio.sleep(0.1)
-        assert [each.number for each in shelf.seen] == numbers
+        assert sorted(each.number for each in shelf.seen) == numbers
