@@ -18,12 +18,13 @@ import pytest
 from connectors.runner.declared import policy_of
 from connectors.runner.declared.flow import declared
 from streams.contracts.interfaces import Release
+from streams.contracts.interfaces.advice import measured
 from streams.contracts.interfaces.orders import audit_topic
 from streams.contracts.interfaces.routes import route_findings
 from streams.contracts.topic_specs import TopicSpec
 from streams.engine import Reader, provision, read_partition
 from streams.operator.flows.gathering import as_named, interfaces_in, internal_of, live_in
-from streams.operator.flows.interfaces import give_order
+from streams.operator.flows.interfaces import give_order, samples
 from tests.live.flow_process import Shelf
 from tests.live.sink_bench import Bench
 from tests.live.tryton_goods import command
@@ -154,6 +155,9 @@ async def test_a_group_and_a_topic_that_no_flow_declares_are_found(bench: Bench)
     bench.send(command("L1"))
     async with bench.running(Shelf()) as work:
         await bench.until(lambda: len(bench.acks()) == 1, work)
+    found = measured(list(samples(bench.connection, [(bench.config.acks, 4)])))
+    assert found.records == 1
+    assert found.p95_s is not None
     raw = f"{bench.prefix}.cdc.erp.public.stock_lot"
     provision(bench.connection, [TopicSpec(raw, 1, 1), TopicSpec(f"{bench.prefix}.guest", 1, 1)])
     with (
@@ -167,8 +171,8 @@ async def test_a_group_and_a_topic_that_no_flow_declares_are_found(bench: Bench)
             await asyncio.to_thread(guest.poll, 0.1)
         live = await asyncio.to_thread(live_in, bench.connection)
     internal = internal_of(bench.connection)
-    found = route_findings(document, (), datetime.now(UTC).date(), live, internal)
-    shown = {(each.kind, each.subject) for each in found if each.kind != "idle_group"}
+    routes = route_findings(document, (), datetime.now(UTC).date(), live, internal)
+    shown = {(each.kind, each.subject) for each in routes if each.kind != "idle_group"}
     assert shown == {
         ("direct_route", "past"),
         ("unknown_group", "guest"),

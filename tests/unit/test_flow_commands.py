@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import orjson
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streams.cli import cli
+from streams.contracts.zones import Tokens
 
 pytestmark = pytest.mark.urs("M1.3", "M1.4")
 
@@ -94,3 +96,17 @@ def test_only_a_manual_flow_is_released_by_hand(contracts: Path) -> None:
     )
     assert result.exit_code == 2
     assert "[not_manual]" in result.output
+
+
+def test_a_token_is_revealed_to_who_holds_the_key(tmp_path: Path) -> None:
+    keys = [base64.b64encode(bytes([number]) * 64).decode() for number in (1, 2)]
+    for number, key in enumerate(keys):
+        (tmp_path / f"key{number}").write_text(key + "\n", encoding="ascii")
+    field = "lotgate.core.Actor.user_id"
+    token = Tokens(keys[0]).token_of("inspector 12", field)
+    words = ["interfaces", "reveal", token, "--field", field, "--key-file"]
+    told = CliRunner().invoke(cli, [*words, str(tmp_path / "key0")])
+    assert (told.exit_code, told.output) == (0, "inspector 12\n")
+    refused = CliRunner().invoke(cli, [*words, str(tmp_path / "key1")])
+    assert refused.exit_code == 4
+    assert "[bad_token]" in refused.output

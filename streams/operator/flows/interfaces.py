@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from streams.contracts.interfaces.advice import Advice, advise, measured
 from streams.contracts.interfaces.orders import order, releases_topic
 from streams.contracts.provisioning import releases_spec
 from streams.contracts.topics import prefixed
+from streams.contracts.zones import Tokens
 from streams.engine import (
     StartPosition,
     Transaction,
@@ -28,7 +30,6 @@ from streams.runtime.clock import now, now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from streams.contracts.documents import Document
     from streams.contracts.interfaces import Flow, Interfaces
@@ -67,8 +68,8 @@ def advise_command(ctx: click.Context, *, folder: Path, as_json: bool) -> None:
     told: list[Advice] = []
     for name, flow in document.value.flows.items():
         topics = [prefixed(connection.prefix, topic) for topic in flow.reads or flow.writes]
-        samples = list(_samples(connection, ((t, known[t]) for t in topics if t in known)))
-        told += advise(name, flow, measured(samples), at)
+        found = list(samples(connection, ((t, known[t]) for t in topics if t in known)))
+        told += advise(name, flow, measured(found), at)
     if as_json:
         click.echo(orjson.dumps(told))
     else:
@@ -94,6 +95,20 @@ def release(
     upto = moment(until, now()) if until else now()
     give_order(connection, flow, upto, by, reason)
     click.echo(f"{flow}: records up to {instant_text(upto)} are released")
+
+
+@interfaces.command("reveal")
+@click.argument("token")
+@click.option("--field", required=True, help="<full name of the type>.<field> of the token.")
+@click.option(
+    "--key-file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the key: 64 bytes in base64.",
+)
+def reveal(token: str, *, field: str, key_file: Path) -> None:
+    """Say what a token stands for; only the key of its zone can."""
+    click.echo(Tokens(key_file.read_text("utf-8", errors="replace").strip()).value_of(token, field))
 
 
 def give_order(
@@ -130,10 +145,15 @@ def _manual(document: Document[Interfaces], name: str) -> Flow:
     return flow
 
 
-def _samples(
+def samples(
     connection: KafkaConnection, topics: Iterable[tuple[str, int]]
 ) -> Iterator[tuple[int, int | None]]:
-    """Time in the topic and business time of the newest records."""
+    """Time in the topic and business time of the newest records, milliseconds since 1970.
+
+    Args:
+        connection: Where the broker is.
+        topics: Full names of topics with their numbers of partitions.
+    """
     for topic, partitions in topics:
         for partition in range(partitions):
             for record in _newest(connection, topic, partition):
