@@ -29,6 +29,7 @@ from streams.contracts.provisioning import (
     topic_spec,
 )
 from streams.engine import Record, provision, read_compacted, read_partition
+from streams.errors import Transient
 from streams.runtime.connection import KafkaConnection
 from tests.live import engine_job as job
 
@@ -156,7 +157,22 @@ class Lab:
         """Everything that is committed now, and what open transactions commit."""
         found: list[Record] = []
         for number in range(partitions):
-            found += [r for r in read_partition(self.connection, topic, number) if r is not None]
+            found += self._partition(topic, number)
+        return found
+
+    def _partition(self, topic: str, number: int) -> list[Record]:
+        """One partition; a broker that has just come back may not know its own epoch yet."""
+        found: list[Record] = []
+
+        def is_read() -> bool:
+            try:
+                read = list(read_partition(self.connection, topic, number))
+            except Transient:
+                return False
+            found.extend(record for record in read if record is not None)
+            return True
+
+        self.wait(is_read, f"{topic}[{number}] is read")
         return found
 
     def holds(self) -> list[job.HoldRequested]:
