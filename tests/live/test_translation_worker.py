@@ -90,7 +90,7 @@ class Site:
             }
         )
         topic = TRANSLATE_INPUT.full_name("", self.connection.group)
-        headers = [(HEADER, begun("test", "1", "e-1"))]
+        headers: list[tuple[str, str | bytes | None]] = [(HEADER, begun("test", "1", "e-1"))]
         for record in records:
             value = self.codec.encode(TRANSLATE_INPUT, record)
             producer.produce(topic, value, record.source, headers=headers)
