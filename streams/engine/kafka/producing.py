@@ -154,11 +154,17 @@ class Producing:
             try:
                 producer.produce(topic, value, key, **options)
             except BufferError:
-                producer.poll(0.05)
+                self._make_room()
             except KafkaException as failure:
                 raise self._failed(failure, f"produce to {topic}", committing=False) from failure
             else:
                 return
+
+    def _make_room(self) -> None:
+        try:
+            self._live.poll(0.05)
+        except KafkaException as failure:
+            raise self._failed(failure, "make room", committing=False) from failure
 
     def produce_each(
         self,

@@ -134,8 +134,12 @@ class Transaction(Producing):
 
         Raises:
             Aborted: Some were not delivered in time.
+            Fenced: Another process took over.
         """
-        left = self._live.flush(self._patience)
+        try:
+            left = self._live.flush(self._patience)
+        except KafkaException as failure:
+            raise self._failed(failure, "flush", committing=False) from failure
         if left:
             reach("txn_aborted")
             self._discard_producer()
